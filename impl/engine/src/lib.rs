@@ -1,1 +1,33 @@
-//! To be written.
+//! The domain: containers, execs and events, and what can be done to them.
+//!
+//! [`Engine`] has one function per thing a client can ask. Each takes a command, typed and with its policy: this crate
+//! knows neither HTTP nor API versions. Answers are full snapshots, which views cut to their version's shape.
+
+#![forbid(unsafe_code)]
+
+mod config;
+mod containers;
+mod engine;
+mod error;
+mod events;
+mod exec;
+mod settings;
+mod snapshot;
+mod state;
+mod streams;
+mod target;
+
+pub use config::{
+    ContainerConfig, Device, EarlyLimits, HostConfig, KeyValue, LogConfig, PortBinding, PortBindings, RestartPolicy,
+    Ulimit,
+};
+pub use containers::*;
+pub use engine::{Counts, Engine};
+pub use error::{Error, StartFailure, StoreError};
+pub use events::{Action, Event, EventStream, Events};
+pub use exec::{ExecCreate, ExecInspection, ExecResize, ExecSession, ExecStart, ExecState};
+pub use settings::Settings;
+pub use snapshot::{HostFiles, NetworkSettings, Sizes, Snapshot, Volume};
+pub use state::{Exit, ExitCodes, Exited, Running, SignalCode, State};
+pub use streams::{ByteStream, ClientSocket, Framing};
+pub use target::{Lookup, Target};

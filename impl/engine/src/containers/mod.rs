@@ -1,0 +1,40 @@
+//! One file per thing that can be done to a container: its command, and the function that does it.
+
+mod attach;
+mod changes;
+mod commit;
+mod copy;
+mod create;
+mod export;
+mod inspect;
+mod kill;
+mod list;
+mod logs;
+mod pause;
+mod remove;
+mod rename;
+mod resize;
+mod restart;
+mod start;
+mod stats;
+mod stop;
+mod top;
+mod wait;
+
+pub use attach::{Attach, AttachFraming, Attachment};
+pub use changes::{Change, ChangeKind};
+pub use commit::Commit;
+pub use copy::Copy;
+pub use create::{Create, CreateRules, Created, Warning};
+pub use inspect::Inspection;
+pub use kill::{Kill, Signal};
+pub use list::{List, ListFilters, ListItem};
+pub use logs::{LogStream, Logs, Tail};
+pub use remove::{Remove, RemoveLink};
+pub use rename::Rename;
+pub use resize::Resize;
+pub use restart::Restart;
+pub use start::{Start, Started};
+pub use stats::{BlkioEntry, CpuUsage, InterfaceCounters, MemoryUsage, Stats, StatsSample, StatsStream};
+pub use stop::{Stop, Stopped};
+pub use top::{Processes, Top};

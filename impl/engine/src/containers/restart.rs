@@ -1,0 +1,24 @@
+//! `restart`: stop if it runs, then start.
+
+use crate::{Engine, Error, Target};
+use std::time::Duration;
+
+/// Stop and start again.
+#[derive(Clone, Debug)]
+pub struct Restart {
+    /// Which.
+    pub target: Target,
+    /// As [`crate::Stop::grace`].
+    pub grace: Option<Duration>,
+}
+
+impl Engine {
+    /// Stops a container if it runs, and starts it.
+    ///
+    /// # Errors
+    /// Those of stop and start.
+    pub async fn restart(&self, command: Restart) -> Result<(), Error> {
+        let _ = command;
+        todo!()
+    }
+}

@@ -1,0 +1,227 @@
+//! Why the engine refused or failed.
+//!
+//! One variant per thing that clients of some version can tell apart. No client reads these words: the view binds each
+//! variant to the recorded text.
+
+use drydock_core::{Id, Name};
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::PathBuf;
+
+/// Why the engine refused or failed.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum Error {
+    // Finding things
+    #[error("no container {0}")]
+    NoSuchContainer(String),
+    #[error("an empty reference")]
+    EmptyReference,
+    #[error("{0} begins several ids")]
+    AmbiguousReference(String),
+    #[error("no exec {0}")]
+    NoSuchExec(String),
+    #[error("no image {0}")]
+    NoSuchImage(String),
+
+    // What was asked
+    #[error("{0:?} is no container name")]
+    NameMalformed(String),
+    #[error("the name {name} is taken by {by}")]
+    NameTaken { name: Name, by: Id },
+    #[error("no new name")]
+    NoNewName,
+    #[error("no command")]
+    NoCommand,
+    #[error("no exec command")]
+    NoExecCommand,
+    #[error("memory below {minimum} bytes")]
+    MemoryTooSmall { minimum: i64 },
+    #[error("a swap limit without a memory limit")]
+    SwapWithoutMemory,
+    #[error("swap and memory below memory")]
+    SwapBelowMemory,
+    #[error("blkio weight outside 10 to 1000")]
+    BlkioWeight,
+    #[error("the working directory {0} is not absolute")]
+    WorkingDirRelative(String),
+    #[error("{0:?} is no security option")]
+    SecurityOption(String),
+    #[error("{0:?} is no volume specification")]
+    VolumeSpecification(String),
+    #[error("the volume's host path {0:?} is not absolute")]
+    VolumeRelative(String),
+    #[error("{0:?} is no mode of a volume")]
+    VolumeMode(String),
+    #[error("two volumes at {0}")]
+    VolumeTwice(String),
+    #[error("a volume over the file {0}")]
+    VolumeOverFile(PathBuf),
+    #[error("no container {0} to take volumes from")]
+    VolumesFromMissing(String),
+    #[error("{0:?} is no link")]
+    LinkMalformed(String),
+    #[error("no container {0} to link to")]
+    LinkMissing(String),
+    #[error("no parent for the link {0}")]
+    LinkParent(String),
+    #[error("the alias {alias} of {parent} is taken")]
+    LinkAliasTaken { parent: Name, alias: String },
+    #[error("no link {0}")]
+    NoSuchLink(String),
+    #[error("a container's own name is no link")]
+    NameIsNoLink,
+    #[error("options of a driver that is gone")]
+    LxcOptions,
+    #[error("{0:?} is no port")]
+    PortMalformed(String),
+    #[error("{0:?} is no signal")]
+    SignalMalformed(String),
+    #[error("an empty path")]
+    EmptyPath,
+    #[error("no file {0}")]
+    NoSuchPath(String),
+    #[error("a loop of symbolic links at {0}")]
+    PathLoop(String),
+
+    // States
+    #[error("{0} is not running")]
+    NotRunning(Id),
+    #[error("{0} is paused")]
+    Paused(Id),
+    #[error("{0} is already paused")]
+    AlreadyPaused(Id),
+    #[error("{0} is not paused")]
+    NotPaused(Id),
+    #[error("{0} waits to be restarted: it has no process")]
+    BetweenRuns(Id),
+    #[error("{0} runs, so it cannot be removed")]
+    RunningNotRemoved(Id),
+    #[error("{0} is being removed")]
+    BeingRemoved(Id),
+    #[error("the exec {0} runs already")]
+    ExecRunning(Id),
+    #[error("the exec {0} has run")]
+    ExecFinished(Id),
+
+    // Doing it
+    #[error("starting")]
+    Start(#[source] StartFailure),
+    #[error("ps: exit status {status}")]
+    Ps { status: i32, stderr: String },
+    #[error("ps shows no PID")]
+    PsWithoutPid,
+    #[error("logs of the driver {0} cannot be read")]
+    LogsUnreadable(String),
+    #[error("the engine shuts down")]
+    ShuttingDown,
+
+    // The world
+    #[error("images")]
+    Images(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the metadata store at {path}")]
+    Store {
+        path: PathBuf,
+        #[source]
+        source: StoreError,
+    },
+    #[error("{what} {path}")]
+    Io {
+        what: &'static str,
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the shim")]
+    Shim(#[source] io::Error),
+}
+
+/// Why the metadata store refused or failed.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum StoreError {
+    #[error("the database")]
+    Database(#[from] Box<redb::Error>),
+    #[error("format {found}, newer than {known}")]
+    NewerFormat { found: u32, known: u32 },
+    #[error("the record of {id}")]
+    Record {
+        id: String,
+        #[source]
+        source: serde_json::Error,
+    },
+    #[error("a fault")]
+    Fault(#[from] io::Error),
+    #[error("the store is closed")]
+    Closed,
+}
+
+/// Why a container or an exec did not come to run. Kept with the container, since inspect tells it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum StartFailure {
+    #[error("the container {0} to share with does not run")]
+    IpcTargetNotRunning(String),
+    #[error("the container {0} to share the network with does not run")]
+    NetworkTargetNotRunning(String),
+    #[error("no container {0} to share with")]
+    SharedMissing(String),
+    #[error("no container named to share with")]
+    SharedEmpty,
+    #[error("{child} linked as {alias} does not run")]
+    LinkNotRunning { child: String, alias: String },
+    #[error("no network {0}")]
+    NetworkMissing(String),
+    #[error("{0} is no capability to add")]
+    CapabilityToAdd(String),
+    #[error("{0} is no capability to drop")]
+    CapabilityToDrop(String),
+    #[error("{0} is no ulimit")]
+    UlimitName(String),
+    #[error("the working directory {0} is no directory")]
+    WorkingDirNotADirectory(String),
+    #[error("{address}:{port} is published already")]
+    PortTaken { address: String, port: u16 },
+    #[error("listening on {protocol} {address}:{port}: errno {errno}")]
+    PortListen { protocol: String, address: String, port: u16, errno: i32 },
+    #[error("no address left")]
+    AddressesUsedUp,
+    #[error("device {path}: errno {errno}")]
+    DeviceMissing { path: String, errno: i32 },
+    #[error("{0} is no device")]
+    NotADevice(String),
+    #[error("no log driver {0}")]
+    LogDriverUnknown(String),
+    #[error("no option {option} of the log driver {driver}")]
+    LogOptionUnknown { driver: String, option: String },
+    #[error("the log driver {driver}: {reason}")]
+    LogDriver { driver: String, reason: String },
+    #[error("a mount at the root")]
+    MountAtRoot,
+    #[error("a mount at {0}, inside /proc")]
+    MountInProc(String),
+    #[error("no user {0:?}")]
+    UserMissing(String),
+    #[error("no group {0:?}")]
+    GroupMissing(String),
+    #[error("a uid or gid out of range")]
+    IdOutOfRange,
+    #[error("executable {0:?} not in the path")]
+    ExecutableNotInPath(String),
+    #[error("executable {path}: errno {errno}")]
+    Executable { path: String, errno: i32 },
+    #[error("an environment entry without a name")]
+    EnvMalformed,
+    #[error("host name: errno {0}")]
+    Hostname(i32),
+    #[error("rlimit {resource}: errno {errno}")]
+    Rlimit { resource: u32, errno: i32 },
+    #[error("writing {file}: errno {errno}")]
+    Cgroup { file: String, errno: i32 },
+    #[error("cpu shares below {0}")]
+    CpuSharesBelow(u64),
+    #[error("cpu shares above {0}")]
+    CpuSharesAbove(u64),
+    #[error("the step {step}: errno {errno}: {detail}")]
+    Step { step: String, errno: i32, detail: String },
+}
