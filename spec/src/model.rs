@@ -249,9 +249,22 @@ impl<'de> Deserialize<'de> for When {
 /// The things that a [`When`] may speak of.
 fn is_subject(key: &str) -> bool {
     const PLAIN: [&str; 13] = [
-        "container", "image", "exec", "body", "request", "host", "registry", "linked", "device", "volume", "stream", "archive", "path",
+        "container",
+        "image",
+        "exec",
+        "body",
+        "request",
+        "host",
+        "registry",
+        "linked",
+        "device",
+        "volume",
+        "stream",
+        "archive",
+        "path",
     ];
-    PLAIN.contains(&key) || ["query.", "body.", "header."].iter().any(|root| key.len() > root.len() && key.starts_with(root))
+    PLAIN.contains(&key)
+        || ["query.", "body.", "header."].iter().any(|root| key.len() > root.len() && key.starts_with(root))
 }
 
 /// How a subject of a [`When`] stands.

@@ -87,7 +87,10 @@ impl Text {
             .iter()
             .map(|part| match part {
                 Part::Literal(text) => text.clone(),
-                Part::Value(name) => values.iter().find(|(known, _)| known == name).map_or_else(|| format!("{{{name}}}"), |(_, value)| (*value).to_owned()),
+                Part::Value(name) => values
+                    .iter()
+                    .find(|(known, _)| known == name)
+                    .map_or_else(|| format!("{{{name}}}"), |(_, value)| (*value).to_owned()),
             })
             .collect()
     }

@@ -126,7 +126,8 @@ impl fmt::Display for Range {
 impl<'de> Deserialize<'de> for Range {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let (from, until) = <(Version, Option<Version>)>::deserialize(from)?;
-        Range::new(from, until).ok_or_else(|| D::Error::custom("the range is empty: its end is not above its beginning"))
+        Range::new(from, until)
+            .ok_or_else(|| D::Error::custom("the range is empty: its end is not above its beginning"))
     }
 }
 
@@ -148,7 +149,9 @@ mod tests {
 
     #[test]
     fn an_empty_or_unknown_range_is_refused() {
-        for text in [r#"["1.18", "1.18"]"#, r#"["1.18", "1.15"]"#, r#"["1.13", null]"#, r#"["1.20", null]"#, r#"[null, null]"#] {
+        for text in
+            [r#"["1.18", "1.18"]"#, r#"["1.18", "1.15"]"#, r#"["1.13", null]"#, r#"["1.20", null]"#, r#"[null, null]"#]
+        {
             assert!(serde_json::from_str::<Range>(text).is_err(), "{text}");
         }
     }
