@@ -42,6 +42,6 @@ pub use version::{Range, VERSIONS, Version};
 impl Version {
     /// Whether a named behaviour is so in this version.
     pub fn has(self, behaviour: Behaviour) -> bool {
-        Spec::embedded().behaviours().iter().any(|entry| entry.name == behaviour.id() && entry.versions.contains(self))
+        Spec::embedded().behaviour(behaviour).versions.contains(self)
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_path_to_error::Segment;
 
 use crate::{
-    embedded::{EndpointId, FILES},
+    embedded::{Behaviour, EndpointId, FILES},
     model::{BehaviourEntry, Endpoint, Outcome, Ruling, Schema, SharedOutcome},
     route::Routes,
 };
@@ -109,6 +109,7 @@ impl Spec {
             }
         }
         spec.endpoints.sort_by(|a, b| a.id.cmp(&b.id));
+        spec.behaviours.sort_by(|a, b| a.name.cmp(&b.name));
         for endpoint in &mut spec.endpoints {
             let file = format!("endpoints/{}.json", endpoint.id);
             resolve(&file, &mut endpoint.outcomes, &shared, &mut problems);
@@ -193,6 +194,15 @@ impl Spec {
     /// The named differences.
     pub fn behaviours(&self) -> &[BehaviourEntry] {
         &self.behaviours
+    }
+
+    /// An entry of the embedded spec.
+    ///
+    /// # Panics
+    /// On a spec from a folder that lacks an entry this crate was built with.
+    pub fn behaviour(&self, behaviour: Behaviour) -> &BehaviourEntry {
+        let index = self.behaviours.binary_search_by(|entry| entry.name.as_str().cmp(behaviour.id()));
+        index.map(|index| &self.behaviours[index]).unwrap_or_else(|_| panic!("the spec has no behaviour {}", behaviour.id()))
     }
 
     /// The decisions against recordings and documents.
