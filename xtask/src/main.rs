@@ -1,3 +1,48 @@
-//! To be written.
+//! The commands people type: `cargo xtask <command>`. One file per task; CI calls nothing else.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod artifacts;
+mod cargo;
+mod conformance;
+mod image;
+mod spec;
+mod test;
+mod tidy;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Build, check and measure Drydock.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    Conformance(conformance::Args),
+    Test(test::Args),
+    Spec(spec::Args),
+    Image(image::Args),
+    Tidy(tidy::Args),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().task {
+        Task::Conformance(args) => conformance::run(args),
+        Task::Test(args) => test::run(args),
+        Task::Spec(args) => spec::run(args),
+        Task::Image(args) => image::run(args),
+        Task::Tidy(args) => tidy::run(args),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
