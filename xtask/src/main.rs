@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod artifacts;
+mod bench;
 mod cargo;
 mod conformance;
 mod image;
@@ -28,6 +29,7 @@ enum Task {
     Spec(spec::Args),
     Image(image::Args),
     Tidy(tidy::Args),
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         Task::Spec(args) => spec::run(args),
         Task::Image(args) => image::run(args),
         Task::Tidy(args) => tidy::run(args),
+        Task::Bench(args) => bench::run(args),
     };
     match outcome {
         Ok(code) => code,
