@@ -1,1 +1,7 @@
-//! To be written.
+//! The conformance suite: holds a daemon, or recordings of one, against the spec of the Docker Remote API v1.14–v1.19.
+//!
+//! A check is a pure function of exchanges, so each can be held against what genuine daemons did.
+#![forbid(unsafe_code)]
+
+pub mod exchange;
+pub mod verdict;
