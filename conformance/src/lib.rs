@@ -3,5 +3,7 @@
 //! A check is a pure function of exchanges, so each can be held against what genuine daemons did.
 #![forbid(unsafe_code)]
 
+pub mod evidence;
 pub mod exchange;
+pub mod judging;
 pub mod verdict;

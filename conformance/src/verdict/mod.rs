@@ -5,6 +5,7 @@ mod deviations;
 mod report_data;
 
 pub use clauses::clause_verdicts;
+pub(crate) use deviations::matches;
 pub use deviations::{Deviation, Deviations, DeviationsError};
 pub use report_data::{
     Change, ClauseVerdict, EndpointRow, Evidence, Finding, How, Report, ShownExchange, Target, Totals, changes,
