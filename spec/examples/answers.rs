@@ -19,7 +19,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{}", endpoint.id);
     for outcome in &endpoint.outcomes {
         if let Some(answer) = outcome.answer(version, version) {
-            let text = answer.text.as_ref().map_or_else(|| format!("{:?}", answer.content()), |text| text.source().to_owned());
+            let text =
+                answer.text.as_ref().map_or_else(|| format!("{:?}", answer.content()), |text| text.source().to_owned());
             println!("{:>5}  {:24} {text}", answer.status.first(), outcome.id);
         }
     }

@@ -202,7 +202,9 @@ impl Spec {
     /// On a spec from a folder that lacks an entry this crate was built with.
     pub fn behaviour(&self, behaviour: Behaviour) -> &BehaviourEntry {
         let index = self.behaviours.binary_search_by(|entry| entry.name.as_str().cmp(behaviour.id()));
-        index.map(|index| &self.behaviours[index]).unwrap_or_else(|_| panic!("the spec has no behaviour {}", behaviour.id()))
+        index
+            .map(|index| &self.behaviours[index])
+            .unwrap_or_else(|_| panic!("the spec has no behaviour {}", behaviour.id()))
     }
 
     /// The decisions against recordings and documents.

@@ -85,13 +85,22 @@ fn put(map: &mut Map<String, Value>, path: &str, value: Value) {
     }
 }
 
-fn check(spec: &Spec, version: Version, place: &str, schema: &Schema, engine: &mut Engine<'_>) -> Result<(), TestCaseError> {
+fn check(
+    spec: &Spec,
+    version: Version,
+    place: &str,
+    schema: &Schema,
+    engine: &mut Engine<'_>,
+) -> Result<(), TestCaseError> {
     for flags in [false, true] {
         let context = Context { spec, version, asked: version, flag: &|_| flags, exact: true };
         let full = engine.value(schema);
         let projected = project(context, schema, full.clone());
         let mismatches = validate(context, schema, &projected);
-        prop_assert!(mismatches.is_empty(), "{place} in {version}: {mismatches:?}\nengine: {full}\nprojected: {projected}");
+        prop_assert!(
+            mismatches.is_empty(),
+            "{place} in {version}: {mismatches:?}\nengine: {full}\nprojected: {projected}"
+        );
     }
     Ok(())
 }
