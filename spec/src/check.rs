@@ -92,8 +92,9 @@ impl Structure<'_> {
     }
 
     fn endpoint(&mut self, endpoint: &Endpoint) {
-        if !endpoint.path.starts_with('/') || endpoint.path.matches('{').count() > 1 {
-            self.problem("/path", "begins with a slash and has at most one variable");
+        let rooted = endpoint.path.starts_with('/') || endpoint.path.starts_with('{');
+        if !rooted || endpoint.path.matches('{').count() > 1 {
+            self.problem("/path", "begins with a slash or a variable, and has at most one variable");
         }
         for (list, parameters) in [("query", &endpoint.query), ("headers", &endpoint.headers)] {
             for (index, parameter) in parameters.iter().enumerate() {

@@ -154,7 +154,10 @@ impl Spec {
         for (outcome, front) in own.chain(front) {
             for (by, answer) in outcome.answers(version, asked) {
                 if answer.status.contains(response.status) {
-                    let differences = self.differences(answer, version, asked, request, response, &body, level);
+                    let mut differences = self.differences(answer, version, asked, request, response, &body, level);
+                    if let Some(told) = told_apart(&candidates, answer, request) {
+                        differences.push(format!("is {told}"));
+                    }
                     candidates.push(Candidate { outcome, by, front, differences });
                 }
             }
@@ -221,6 +224,20 @@ impl Spec {
         }
         differences
     }
+}
+
+/// The outcome that an answer is already known to be, where this one could not be told from it: bytes of any kind
+/// from a text that fits, and the texts that a HEAD does not carry.
+fn told_apart<'a>(candidates: &'a [Candidate<'_>], answer: &Answer, request: &Request<'_>) -> Option<&'a str> {
+    let any = matches!(answer.content(), Content::Stdio | Content::Bytes);
+    candidates
+        .iter()
+        .find(|other| {
+            other.differences.is_empty()
+                && other.answer().content() == Content::Text
+                && (any || request.method == "HEAD")
+        })
+        .map(|other| other.outcome.id.as_str())
 }
 
 /// A body that is parsed at most once.
