@@ -3,7 +3,9 @@
 //! A check is a pure function of exchanges, so each can be held against what genuine daemons did.
 #![forbid(unsafe_code)]
 
+pub mod cases;
 pub mod evidence;
 pub mod exchange;
 pub mod judging;
+pub mod recorded;
 pub mod verdict;

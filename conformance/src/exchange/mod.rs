@@ -9,6 +9,7 @@ mod normal;
 mod recording;
 mod request;
 mod response;
+mod show;
 mod websocket;
 mod wire;
 

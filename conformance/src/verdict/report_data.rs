@@ -6,6 +6,7 @@ use drydock_spec::Version;
 use serde::{Deserialize, Serialize};
 
 use super::Verdict;
+use crate::exchange::Exchange;
 
 /// A whole run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -123,6 +124,19 @@ pub struct ShownExchange {
     pub chunks: Vec<usize>,
     /// Milliseconds from the first byte sent to the end.
     pub took_ms: u64,
+}
+
+impl ShownExchange {
+    /// An exchange for a person to read.
+    pub fn of(exchange: &Exchange) -> Self {
+        Self {
+            origin: exchange.origin.to_string(),
+            request: exchange.request.show(),
+            response: exchange.show_answer(),
+            chunks: exchange.answer.as_ref().map(|response| response.chunks.clone()).unwrap_or_default(),
+            took_ms: u64::try_from(exchange.took.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
 }
 
 /// A clause in a version.

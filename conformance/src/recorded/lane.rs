@@ -1,0 +1,227 @@
+//! Runs scripts on a live daemon, one after the other, as they were recorded.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        LazyLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use regex::{Captures, Regex};
+use serde_json::Value;
+
+use super::{
+    naming::Naming,
+    script::{Script, Step},
+};
+use crate::exchange::{Client, Content, Conversation, Exchange, Limits, NoAnswer, Request, RequestBody};
+
+/// How long an answer may take that the genuine daemon gave at once.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a state may take to be reached that the recording shows reached.
+const SETTLING: Duration = Duration::from_millis(1500);
+/// How much of a lane's time may go into waiting for states that never come.
+const SETTLING_IN_ALL: Duration = Duration::from_secs(30);
+
+/// A place in a daemon's life where scripts run one after another; their objects are known to those that follow.
+pub struct Lane<'a> {
+    client: &'a Client,
+    naming: &'a Naming,
+    stop: &'a AtomicBool,
+    ids: HashMap<String, String>,
+    /// What is left to remove: containers by id.
+    containers: Vec<String>,
+    settling_left: Duration,
+}
+
+/// A step that was run.
+#[derive(Clone, Debug)]
+pub struct Ran<'s> {
+    /// The step.
+    pub step: &'s Step,
+    /// What came of it.
+    pub live: Exchange,
+}
+
+impl<'a> Lane<'a> {
+    /// A lane on the daemon behind `client`, which ends early when `stop` is set.
+    pub fn new(client: &'a Client, naming: &'a Naming, stop: &'a AtomicBool) -> Self {
+        let settling_left = SETTLING_IN_ALL;
+        Self { client, naming, stop, ids: HashMap::new(), containers: Vec::new(), settling_left }
+    }
+
+    /// Runs a script and gives its steps in order, as far as it came.
+    pub fn run<'s>(&mut self, script: &'s Script) -> Vec<Ran<'s>> {
+        let begun = SystemTime::now();
+        let shift = Shift::new(script, begun);
+        let mut under_way: BTreeMap<String, Conversation> = BTreeMap::new();
+        let mut ran = Vec::new();
+        for step in &script.steps {
+            if self.stop.load(Ordering::Relaxed) {
+                break;
+            }
+            for later in script.steps.iter().filter(|later| later.sent_before == Some(step.name.as_str())) {
+                let conversation = self.client.open(self.request(later, &shift), limits(later));
+                under_way.insert(later.label(), conversation);
+            }
+            let live = match under_way.remove(&step.label()) {
+                Some(mut conversation) => {
+                    conversation.allow(Duration::from_secs(1));
+                    conversation.finish()
+                }
+                None => self.step(step, &shift),
+            };
+            self.learn(&script.scenario, step, &live);
+            ran.push(Ran { step, live });
+        }
+        ran
+    }
+
+    fn step(&mut self, step: &Step, shift: &Shift) -> Exchange {
+        if let Err(NoAnswer::NotAsked(_)) = step.recorded.answer {
+            return step.recorded.clone();
+        }
+        let request = self.request(step, shift);
+        let mut live = self.client.send_within(request.clone(), limits(step));
+        // What the recorder waited for is not recorded: a state may come a moment later here.
+        let begun = Instant::now();
+        let waits = step.request.method == "GET" && step.request.raw.is_none() && !step.is_cleanup();
+        while waits && !has_settled(&step.recorded, &live) && begun.elapsed() < SETTLING.min(self.settling_left) {
+            thread::sleep(Duration::from_millis(40));
+            live = self.client.send_within(request.clone(), limits(step));
+        }
+        if waits {
+            self.settling_left = self.settling_left.saturating_sub(begun.elapsed());
+        }
+        live
+    }
+
+    /// The step's request with the ids, names and times of now.
+    fn request(&self, step: &Step, shift: &Shift) -> Request {
+        let mut request = self.naming.apply(step.request.clone());
+        request.target = shift.apply(&self.fill(&request.target));
+        if let RequestBody::Bytes(bytes) = &request.body
+            && let Ok(text) = std::str::from_utf8(bytes)
+            && text.contains('{')
+        {
+            request.body = RequestBody::Bytes(self.fill(text).into_bytes());
+        }
+        request
+    }
+
+    fn fill(&self, text: &str) -> String {
+        static PLACE: LazyLock<Regex> =
+            LazyLock::new(|| Regex::new(r#"\{((?:c|i|id):[^{}"]*?)(:12)?\}"#).expect("a fixed pattern"));
+        PLACE
+            .replace_all(text, |found: &Captures<'_>| {
+                let id = self.ids.get(&found[1]).map_or("none", String::as_str);
+                if found.get(2).is_some() { id.get(..12).unwrap_or(id).to_owned() } else { id.to_owned() }
+            })
+            .into_owned()
+    }
+
+    /// Remembers the ids that an answer brings.
+    fn learn(&mut self, scenario: &str, step: &Step, live: &Exchange) {
+        let Ok(response) = &live.answer else { return };
+        let is = |method: &str, end: &str| step.request.method == method && step.request.path().ends_with(end);
+        let id = response.json().and_then(|body| body.get("Id").and_then(Value::as_str).map(bare));
+        if let Some(id) = id {
+            self.ids.insert(format!("id:{scenario}/{}", step.name), id.clone());
+            if is("POST", "/containers/create") {
+                let query = step.request.query().unwrap_or_default();
+                let name = query.split('&').find_map(|pair| pair.strip_prefix("name=")).unwrap_or_default();
+                self.ids.insert(format!("c:{name}"), id.clone());
+                self.containers.push(id.clone());
+            }
+            if is("GET", "/images/busybox/json") {
+                self.ids.insert("i:busybox".to_owned(), id);
+            }
+        }
+    }
+
+    /// Tells the lane an id that it cannot see for itself, such as `i:busybox`.
+    pub fn knows(&mut self, key: &str, id: &str) {
+        self.ids.insert(key.to_owned(), bare(id));
+    }
+
+    /// The containers that scripts made, whether they still exist or not.
+    pub fn containers(&self) -> &[String] {
+        &self.containers
+    }
+}
+
+/// An id without its algorithm.
+fn bare(id: &str) -> String {
+    id.strip_prefix("sha256:").unwrap_or(id).to_owned()
+}
+
+/// As long as it was recorded for what does not end, else long enough for a daemon that is slow.
+fn limits(step: &Step) -> Limits {
+    let recorded = step.recorded.took;
+    let total = match &step.recorded.answer {
+        Ok(response) if response.left_early() => recorded.min(Duration::from_secs(4)),
+        Err(NoAnswer::Timeout) => recorded.min(Duration::from_secs(3)),
+        _ => PATIENCE.max(recorded * 3),
+    };
+    Limits::default().within(total)
+}
+
+/// Whether what may still be on its way has come: the state that the recording shows, the output that it holds.
+fn has_settled(recorded: &Exchange, live: &Exchange) -> bool {
+    let (Ok(then), Ok(now)) = (&recorded.answer, &live.answer) else { return true };
+    if then.status != now.status || then.left_early() {
+        return then.left_early();
+    }
+    if let (Content::Frames(_), Ok(now)) = (&then.content, now.frames()) {
+        let length = |frames: &[crate::exchange::Frame]| frames.iter().map(|frame| frame.payload.len()).sum::<usize>();
+        return then.frames().is_ok_and(|then| length(&now) >= length(&then));
+    }
+    let (Some(then), Some(now)) = (then.json(), now.json()) else { return true };
+    ["/State/Running", "/State/Restarting", "/State/ExitCode", "/RestartCount", "/Running"]
+        .iter()
+        .all(|pointer| then.pointer(pointer).is_none() || then.pointer(pointer) == now.pointer(pointer))
+}
+
+/// Times in a recorded scenario's targets, moved to now.
+struct Shift {
+    /// When the scenario ran, Unix seconds: the times within it are moved.
+    recorded: std::ops::Range<u64>,
+    now: u64,
+}
+
+impl Shift {
+    fn new(script: &Script, now: SystemTime) -> Self {
+        let dates = script.steps.iter().filter_map(|step| date(&step.recorded));
+        let (first, last) = dates.fold((u64::MAX, 0), |(first, last), date| (first.min(date), last.max(date)));
+        let now = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        Self { recorded: first.saturating_sub(60)..last + 60, now: now.saturating_sub(1) }
+    }
+
+    /// Times before the scenario's middle become its beginning now; later ones become this moment, so that nothing
+    /// waits for a time that was past when it was recorded.
+    fn apply(&self, target: &str) -> String {
+        static UNIX: LazyLock<Regex> =
+            LazyLock::new(|| Regex::new(r"(since|until)=(\d{10})\b").expect("a fixed pattern"));
+        let present = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let mut times: Vec<u64> = UNIX.captures_iter(target).filter_map(|found| found[2].parse().ok()).collect();
+        times.sort_unstable();
+        UNIX.replace_all(target, |found: &Captures<'_>| {
+            let time: u64 = found[2].parse().unwrap_or_default();
+            match self.recorded.contains(&time) {
+                true if times.last() == Some(&time) && times.len() > 1 => format!("{}={}", &found[1], present + 1),
+                true => format!("{}={}", &found[1], self.now),
+                false => found[0].to_owned(),
+            }
+        })
+        .into_owned()
+    }
+}
+
+fn date(exchange: &Exchange) -> Option<u64> {
+    let date = exchange.answer.as_ref().ok()?.header("Date")?;
+    let date = jiff::fmt::rfc2822::parse(&date.replace("GMT", "+0000")).ok()?;
+    u64::try_from(date.timestamp().as_second()).ok()
+}
