@@ -69,7 +69,8 @@ fn host() -> Result<&'static str> {
         return Ok(host);
     }
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let told = Command::new(&rustc).arg("-vV").output().with_context(|| format!("running {}", Path::new(&rustc).display()))?;
+    let told =
+        Command::new(&rustc).arg("-vV").output().with_context(|| format!("running {}", Path::new(&rustc).display()))?;
     let text = String::from_utf8_lossy(&told.stdout);
     let host = text.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc -vV names no host")?;
     Ok(HOST.get_or_init(|| host.to_owned()))

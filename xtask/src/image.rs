@@ -86,7 +86,8 @@ fn describe() -> Result<Value> {
 
 /// The names that the program answers to, in its own order.
 fn applets(program: &Path) -> Result<Vec<String>> {
-    let told = Command::new(program).arg("--list").output().with_context(|| format!("running {}", program.display()))?;
+    let told =
+        Command::new(program).arg("--list").output().with_context(|| format!("running {}", program.display()))?;
     let names: Vec<String> = String::from_utf8_lossy(&told.stdout).lines().map(str::to_owned).collect();
     if !names.iter().any(|name| name == "sh") {
         bail!("{} --list names no shell", program.display());
@@ -151,7 +152,8 @@ fn entries<'a>(description: &'a Value, list: &str) -> Result<&'a Vec<Value>> {
 
 fn append(tar: &mut Builder<Vec<u8>>, entry: &Value, content: &[u8]) -> Result<()> {
     let name = entry["name"].as_str().context("an entry without name")?;
-    let mode = entry["mode"].as_str().and_then(|mode| u32::from_str_radix(mode, 8).ok()).context("an entry without mode")?;
+    let mode =
+        entry["mode"].as_str().and_then(|mode| u32::from_str_radix(mode, 8).ok()).context("an entry without mode")?;
     let (kind, path) = match entry["type"].as_str() {
         Some("dir") => (EntryType::Directory, format!("{name}/")),
         _ => (EntryType::Regular, name.to_owned()),

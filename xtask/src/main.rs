@@ -5,6 +5,7 @@
 mod artifacts;
 mod bench;
 mod cargo;
+mod clients;
 mod conformance;
 mod image;
 mod spec;
@@ -30,6 +31,7 @@ enum Task {
     Image(image::Args),
     Tidy(tidy::Args),
     Bench(bench::Args),
+    Clients(clients::Args),
 }
 
 fn main() -> ExitCode {
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         Task::Image(args) => image::run(args),
         Task::Tidy(args) => tidy::run(args),
         Task::Bench(args) => bench::run(args),
+        Task::Clients(args) => clients::run(args),
     };
     match outcome {
         Ok(code) => code,

@@ -13,14 +13,14 @@ use anyhow::{Context, Result, bail};
 
 /// Where a daemon listens: `unix:///path` or `tcp://host:port`.
 #[derive(Clone, Debug)]
-pub(super) struct Address(String);
+pub(crate) struct Address(String);
 
 impl Address {
-    pub(super) fn new(text: impl Into<String>) -> Self {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    pub(super) fn connect(&self) -> Result<Connection> {
+    pub(crate) fn connect(&self) -> Result<Connection> {
         let stream = match self.0.strip_prefix("unix://") {
             Some(path) => Stream::Unix(UnixStream::connect(path).with_context(|| format!("connecting to {path}"))?),
             None => {
@@ -74,7 +74,7 @@ impl Write for Stream {
 
 /// A kept connection.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     reader: BufReader<Stream>,
 }
 
@@ -87,14 +87,14 @@ struct Head {
 
 impl Connection {
     /// A request whose answer is read whole. An error status is an error, with its text.
-    pub(super) fn call(&mut self, method: &str, path: &str, body: Option<&[u8]>) -> Result<Vec<u8>> {
+    pub(crate) fn call(&mut self, method: &str, path: &str, body: Option<&[u8]>) -> Result<Vec<u8>> {
         let mut answer = Vec::new();
         self.call_into(method, path, "application/json", body, &mut answer)?;
         Ok(answer)
     }
 
     /// The same with the answer's body written to `sink`; gives its length.
-    pub(super) fn call_into(
+    pub(crate) fn call_into(
         &mut self,
         method: &str,
         path: &str,
@@ -113,7 +113,7 @@ impl Connection {
     }
 
     /// A request whose connection is taken over; what follows is read and written raw.
-    pub(super) fn hijack(mut self, method: &str, path: &str, body: Option<&[u8]>) -> Result<Self> {
+    pub(crate) fn hijack(mut self, method: &str, path: &str, body: Option<&[u8]>) -> Result<Self> {
         self.send(method, path, "application/json", body)?;
         let head = self.head()?;
         if head.status >= 400 {
@@ -123,18 +123,18 @@ impl Connection {
     }
 
     /// A request whose answer is read by hand, up to its head.
-    pub(super) fn open(&mut self, method: &str, path: &str) -> Result<()> {
+    pub(crate) fn open(&mut self, method: &str, path: &str) -> Result<()> {
         self.send(method, path, "application/json", None)?;
         let head = self.head()?;
         if head.status >= 400 { bail!("{method} {path}: {}", head.status) } else { Ok(()) }
     }
 
-    pub(super) fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.reader.get_mut().write_all(bytes)
     }
 
     /// Closes the write side.
-    pub(super) fn half_close(&self) -> io::Result<()> {
+    pub(crate) fn half_close(&self) -> io::Result<()> {
         match self.reader.get_ref() {
             Stream::Unix(stream) => stream.shutdown(Shutdown::Write),
             Stream::Tcp(stream) => stream.shutdown(Shutdown::Write),

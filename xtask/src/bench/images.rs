@@ -1,13 +1,11 @@
 //! Loading, saving, listing and deleting images.
 
 use std::{
-    fs,
     io::{self, Read},
-    path::Path,
     time::Instant,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::json;
 
 use super::{Group, Unit, Work, floor, nothing, target::Target};
@@ -58,12 +56,6 @@ pub(super) fn works() -> Vec<Work> {
             ..work("delete of 10,000 files", Unit::Millis, "≤ `rm -rf`", 3, delete_files)
         },
     ]
-}
-
-/// Loads the suite's own image, which the other workloads run.
-pub(super) fn load_base(target: &mut Target, archive: &Path) -> Result<()> {
-    let bytes = fs::read(archive).with_context(|| format!("reading {}", archive.display()))?;
-    upload(target, &bytes)
 }
 
 fn upload(target: &mut Target, archive: &[u8]) -> Result<()> {

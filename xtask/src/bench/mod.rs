@@ -9,7 +9,7 @@ mod images;
 mod measure;
 mod streams;
 mod system;
-mod target;
+pub(crate) mod target;
 
 use std::process::{Command, ExitCode};
 
@@ -87,7 +87,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     };
     let image = crate::image::build(Program::Own).context("building the image")?;
     for target in &mut targets {
-        images::load_base(target, &image.archive)?;
+        target.load(&image.archive)?;
     }
     let works = system::works().into_iter().chain(images::works()).chain(containers::works()).chain(streams::works());
     let mut rows = Vec::new();
@@ -107,22 +107,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
 
 fn start(root: &std::path::Path) -> Result<Vec<Target>> {
     let artifacts = artifacts::all(Program::Own)?;
-    let daemon = artifacts.daemon.display().to_string();
-    let shim = artifacts.shim.display().to_string();
-    let ours = [
-        &daemon,
-        "-H",
-        "unix://{folder}/docker.sock",
-        "-g",
-        "{folder}/data",
-        "--exec-root",
-        "{folder}/run",
-        "-p",
-        "{folder}/pid",
-        "--shim",
-        &shim,
-    ];
-    let mut targets = vec![Target::start("drydockd", &ours, root)?];
+    let mut targets = vec![Target::start("drydockd", &target::reference(&artifacts), root)?];
     if Command::new("dockerd").arg("--version").output().is_ok() {
         let theirs = [
             "dockerd",
@@ -134,7 +119,8 @@ fn start(root: &std::path::Path) -> Result<Vec<Target>> {
             "/run/docker",
             "--pidfile",
             "/run/docker.pid",
-        ];
+        ]
+        .map(str::to_owned);
         targets.push(Target::start("dockerd", &theirs, root)?);
     } else {
         eprintln!("dockerd is not installed: only drydockd and the floor are measured");

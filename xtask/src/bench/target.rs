@@ -15,11 +15,30 @@ use nix::{
 };
 
 use super::http::{Address, Connection};
+use crate::artifacts::Artifacts;
+
+/// The command line of the reference daemon for [`Target::start`].
+pub(crate) fn reference(artifacts: &Artifacts) -> Vec<String> {
+    let daemon = artifacts.daemon.display().to_string();
+    let shim = artifacts.shim.display().to_string();
+    let flags = [
+        "-H",
+        "unix://{folder}/docker.sock",
+        "-g",
+        "{folder}/data",
+        "--exec-root",
+        "{folder}/run",
+        "-p",
+        "{folder}/pid",
+        "--shim",
+    ];
+    [daemon].into_iter().chain(flags.map(str::to_owned)).chain([shim]).collect()
+}
 
 /// A daemon under measurement.
 #[derive(Debug)]
-pub(super) struct Target {
-    pub(super) name: String,
+pub(crate) struct Target {
+    pub(crate) name: String,
     address: Address,
     started: Option<Started>,
 }
@@ -30,18 +49,19 @@ struct Started {
     child: Child,
     command: Vec<String>,
     folder: PathBuf,
+    socket: PathBuf,
     cgroup: PathBuf,
 }
 
 impl Target {
     /// A daemon that runs already; its processor time is not known.
-    pub(super) fn named(name: &str, address: &str) -> Self {
+    pub(crate) fn named(name: &str, address: &str) -> Self {
         Self { name: name.to_owned(), address: Address::new(address), started: None }
     }
 
     /// Starts `command` in mount, network and UTS namespaces of its own, with `{folder}` replaced by a folder under
     /// `root` where it listens on `docker.sock` and keeps its data, and waits until it answers.
-    pub(super) fn start(name: &str, command: &[&str], root: &Path) -> Result<Self> {
+    pub(crate) fn start(name: &str, command: &[String], root: &Path) -> Result<Self> {
         let folder = root.join(name);
         fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
         let cgroup = PathBuf::from(format!("/sys/fs/cgroup/cpuacct/drydock-bench-{name}"));
@@ -50,30 +70,50 @@ impl Target {
         let command: Vec<String> = command.iter().map(|word| word.replace("{folder}", &path)).collect();
         let child = launch(&command, &folder, &cgroup)?;
         let address = Address::new(format!("unix://{path}/docker.sock"));
-        let target = Self { name: name.to_owned(), address, started: Some(Started { child, command, folder, cgroup }) };
+        let socket = folder.join("docker.sock");
+        let target =
+            Self { name: name.to_owned(), address, started: Some(Started { child, command, folder, socket, cgroup }) };
         target.await_answer()?;
         Ok(target)
     }
 
+    /// Loads an image's archive.
+    pub(crate) fn load(&self, archive: &Path) -> Result<()> {
+        let bytes = fs::read(archive).with_context(|| format!("reading {}", archive.display()))?;
+        self.connect()?.call_into(
+            "POST",
+            "/v1.19/images/load",
+            "application/x-tar",
+            Some(&bytes),
+            &mut std::io::sink(),
+        )?;
+        Ok(())
+    }
+
+    /// The socket of a daemon that was started here.
+    pub(crate) fn socket(&self) -> Result<&Path> {
+        self.started.as_ref().map(|started| started.socket.as_path()).context("the daemon was not started here")
+    }
+
     /// A new connection.
-    pub(super) fn connect(&self) -> Result<Connection> {
+    pub(crate) fn connect(&self) -> Result<Connection> {
         self.address.connect()
     }
 
     /// Processor time that the daemon and its helpers have used, without its containers.
-    pub(super) fn cpu(&self) -> Option<Duration> {
+    pub(crate) fn cpu(&self) -> Option<Duration> {
         let usage = fs::read_to_string(self.started.as_ref()?.cgroup.join("cpuacct.usage")).ok()?;
         usage.trim().parse().ok().map(Duration::from_nanos)
     }
 
     /// Private memory of the daemon and its helpers, in bytes.
-    pub(super) fn memory(&self) -> Option<u64> {
+    pub(crate) fn memory(&self) -> Option<u64> {
         let pids = fs::read_to_string(self.started.as_ref()?.cgroup.join("cgroup.procs")).ok()?;
         Some(pids.lines().filter_map(private_memory).sum())
     }
 
     /// Kills the daemon, starts it again on the same data, and gives the time until its first answer.
-    pub(super) fn restart(&mut self) -> Result<Duration> {
+    pub(crate) fn restart(&mut self) -> Result<Duration> {
         let started = self.started.as_mut().context("only a daemon that the bench started can be restarted")?;
         stop(&mut started.child);
         let began = Instant::now();
