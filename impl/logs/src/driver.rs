@@ -56,7 +56,7 @@ impl Stream {
 }
 
 /// A log being written. Dropping it loses what was not flushed; [`Self::close`] does not.
-pub trait Writer {
+pub trait Writer: Send {
     /// Takes bytes, cut anywhere: a line may come in many pieces, and the pieces of the two streams in any order. `at`
     /// becomes the time of the lines that end in them.
     ///
@@ -115,10 +115,7 @@ static DRIVERS: [&dyn Driver; 4] = [&JsonFile, &Syslog, &Journald, &Nowhere];
 /// `UnknownDriver`; names are told apart by case.
 pub fn driver(name: &str) -> Result<&'static dyn Driver, Error> {
     let wanted = if name.is_empty() { JsonFile.name() } else { name };
-    DRIVERS
-        .into_iter()
-        .find(|driver| driver.name() == wanted)
-        .ok_or_else(|| Error::UnknownDriver(name.to_owned()))
+    DRIVERS.into_iter().find(|driver| driver.name() == wanted).ok_or_else(|| Error::UnknownDriver(name.to_owned()))
 }
 
 /// The drivers there are.
