@@ -8,4 +8,6 @@ pub mod evidence;
 pub mod exchange;
 pub mod judging;
 pub mod recorded;
+pub mod run;
+pub mod scenarios;
 pub mod verdict;

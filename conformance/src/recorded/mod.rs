@@ -8,6 +8,7 @@ mod bodies;
 mod compare;
 mod lane;
 mod naming;
+pub mod registry;
 mod script;
 
 pub use bodies::{Bodies, Image};

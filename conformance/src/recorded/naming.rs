@@ -39,7 +39,8 @@ impl Naming {
             && bare.len() < 40
             && bare.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
             && bare.as_bytes()[0].is_ascii_alphanumeric()
-            && !bare.bytes().all(|byte| byte.is_ascii_hexdigit());
+            // An id, or the beginning of one.
+            && !(bare.len() >= 10 && bare.bytes().all(|byte| byte.is_ascii_hexdigit()));
         if named { Cow::Owned(format!("{slash}{}{bare}", self.prefix)) } else { Cow::Borrowed(name) }
     }
 

@@ -118,6 +118,13 @@ impl Deviations {
     }
 }
 
+impl std::fmt::Display for Deviation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let what = self.check.as_deref().or(self.clause.as_deref()).unwrap_or("*");
+        write!(f, "{what:?} ({})", self.reason)
+    }
+}
+
 impl Deviation {
     fn speaks_of(&self, finding: &Finding) -> bool {
         self.versions.contains(finding.version)

@@ -1,0 +1,309 @@
+//! One version on one daemon: scripts one after another, and what their answers decide.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use drydock_spec::{Spec, Version, judge::Level};
+
+use super::{Event, Interrupt, Options, Progress};
+use crate::{
+    cases::{self, Ledger, Situation},
+    exchange::{Client, Exchange, Limits, NoAnswer, Origin, Request},
+    judging::{self, Standing},
+    recorded::{Comparison, Lane, Naming, Ran, Script, Step, compare},
+    scenarios::{self, Seen},
+    verdict::{Evidence, Finding, How, ShownExchange, Verdict, matches},
+};
+
+/// Where scripts run, and what they are judged by.
+pub(super) struct Place<'a> {
+    pub(super) options: &'a Options,
+    pub(super) spec: &'a Spec,
+    pub(super) client: &'a Client,
+    pub(super) naming: &'a Naming,
+    /// Whether the daemon reaches the suite's registry.
+    pub(super) registry: bool,
+    pub(super) version: Version,
+    /// Whether the daemon is the suite's own, fresh, and used by no one else.
+    pub(super) own: bool,
+}
+
+/// Scenarios that need the registry and file server beside the daemon.
+const NEED_REGISTRY: [&str; 4] = ["images.create/", "images.push/", "auth/", "build/"];
+
+/// Runs the scripts; gives the findings, and the containers that were made.
+pub(super) fn run(
+    place: &Place<'_>,
+    scripts: &[&Script],
+    with_scenarios: bool,
+    interrupt: &Interrupt,
+    progress: Progress<'_>,
+) -> (Vec<Finding>, Vec<String>) {
+    let mut lane = Lane::new(place.client, place.naming, interrupt.flag());
+    if !place.own {
+        lane.knows("i:busybox", &busybox(place.client).unwrap_or_default());
+    }
+    let mut judge = Judge {
+        place,
+        ledger: Ledger::new(place.spec, place.version, place.options.level, How::Live),
+        findings: Vec::new(),
+    };
+    for script in scripts {
+        if interrupt.is_set() {
+            break;
+        }
+        if !place.registry && NEED_REGISTRY.iter().any(|group| script.scenario.starts_with(group)) {
+            judge.blocked(script, "the daemon cannot reach the suite's registry");
+        } else {
+            let ran = lane.run(script);
+            judge.script(script, &ran);
+            if place.options.fail_fast && judge.findings.iter().any(|f| f.verdict.is_bad() && place.options.selects(f))
+            {
+                interrupt.set();
+            }
+        }
+        progress(Event::Done(&format!("{} {}", place.version, script.scenario)));
+    }
+    if with_scenarios && !interrupt.is_set() {
+        judge.absent_routes();
+        judge.findings.extend(scenarios::live(place.version, place.client, place.naming, place.options, interrupt));
+    }
+    let Judge { ledger, mut findings, .. } = judge;
+    findings.extend(ledger.into_findings());
+    (findings, lane.containers().to_vec())
+}
+
+fn busybox(client: &Client) -> Option<String> {
+    let exchange = client.send(Request::new("GET", "/images/busybox/json"));
+    Some(exchange.answer.ok()?.json()?.get("Id")?.as_str()?.to_owned())
+}
+
+/// The endpoint of a recorded exchange.
+pub(super) fn endpoint<'s>(spec: &'s Spec, version: Version, exchange: &Exchange) -> Option<&'s str> {
+    let asked = judging::Asked::new(&exchange.request);
+    spec.route(version, &asked.as_spec()).map(|(endpoint, _)| endpoint.id.as_str())
+}
+
+struct Judge<'a, 'p> {
+    place: &'a Place<'p>,
+    ledger: Ledger<'p>,
+    findings: Vec<Finding>,
+}
+
+impl Judge<'_, '_> {
+    fn script(&mut self, script: &Script, ran: &[Ran<'_>]) {
+        let place = self.place;
+        let comparisons = match place.options.level {
+            Level::Exact => compare(script, ran, place.naming),
+            Level::Documented => Vec::new(),
+        };
+        let mut broken = Broken::default();
+        for (index, Ran { step, live }) in ran.iter().enumerate() {
+            let label = format!("{}/{}", script.scenario, step.label());
+            let asked = recorded_outcome(place.spec, place.version, &step.recorded);
+            if step.is_cleanup() {
+                continue;
+            }
+            if let Some(cause) = broken.cause(step) {
+                self.set_up_failed(script, step, &cause);
+                continue;
+            }
+            broken.note(step, live);
+            if matches!(step.recorded.answer, Err(NoAnswer::NotAsked(_))) {
+                continue;
+            }
+            self.ledger.observe(Situation { label: &label, expected: asked.as_deref(), exchange: live });
+            if let Some(comparison) = comparisons.get(index) {
+                self.compared(script, step, live, comparison, asked.as_deref());
+            }
+        }
+        let steps: HashMap<String, &Exchange> = ran.iter().map(|ran| (ran.step.label(), &ran.live)).collect();
+        let seen = Seen::new(place.version, &script.scenario, steps);
+        self.findings.extend(scenarios::decided_by(&seen, How::Live));
+    }
+
+    /// The step beside its recording.
+    fn compared(
+        &mut self,
+        script: &Script,
+        step: &Step,
+        live: &Exchange,
+        comparison: &Comparison,
+        outcome: Option<&str>,
+    ) {
+        let place = self.place;
+        if ruling(place.spec, &step.recorded).is_some() && outcome.is_none() {
+            return;
+        }
+        let mut finding = self.finding(script, step);
+        if comparison.is_equal() || self.is_free(step, live, outcome) {
+            finding.verdict = Verdict::Pass;
+        } else {
+            finding.verdict = Verdict::Fail;
+            finding.reason = comparison.summary();
+            finding.evidence = Some(Evidence {
+                exchanges: vec![ShownExchange::of(live), ShownExchange::of(&step.recorded)],
+                expected: format!("the answer of {}", step.recorded.origin),
+                differences: vec![comparison.summary()],
+                diff: Some(comparison.diff()),
+                curl: Some(live.request.curl(&place.client.address().to_string())),
+                repeat: String::new(),
+            });
+        }
+        self.findings.push(finding);
+    }
+
+    /// Whether a difference is one that the spec leaves open: a text that is promised by its beginning only, a status
+    /// that was random.
+    fn is_free(&self, step: &Step, live: &Exchange, outcome: Option<&str>) -> bool {
+        let judged = judging::judge(self.place.spec, self.place.version, live, Level::Exact);
+        let Standing::Is(candidate) = &judged.ruling else { return false };
+        let answer = candidate.answer();
+        let random = answer.status.all().len() > 1;
+        let loose = answer.text.is_some() && answer.tier != drydock_spec::model::Tier::Exact;
+        Some(candidate.outcome.id.as_str()) == outcome && (random || loose) && step.recorded.status().is_some()
+    }
+
+    fn set_up_failed(&mut self, script: &Script, step: &Step, cause: &str) {
+        if self.place.options.level == Level::Exact {
+            let mut finding = self.finding(script, step);
+            finding.verdict = Verdict::Blocked;
+            finding.reason = format!("step {cause} did not do what this one builds on");
+            self.findings.push(finding);
+        }
+    }
+
+    fn blocked(&mut self, script: &Script, why: &str) {
+        self.findings.push(Finding {
+            check: format!("recorded {}", script.scenario),
+            endpoint: None,
+            version: self.place.version,
+            clauses: Vec::new(),
+            entries: Vec::new(),
+            verdict: Verdict::Blocked,
+            reason: why.to_owned(),
+            evidence: None,
+            how: How::Live,
+            took_ms: 0,
+        });
+    }
+
+    fn finding(&self, script: &Script, step: &Step) -> Finding {
+        Finding {
+            check: format!("recorded {}#{}", script.scenario, step.label()),
+            endpoint: endpoint(self.place.spec, self.place.version, &step.recorded).map(str::to_owned),
+            version: self.place.version,
+            clauses: Vec::new(),
+            entries: Vec::new(),
+            verdict: Verdict::Error,
+            reason: String::new(),
+            evidence: None,
+            how: How::Live,
+            took_ms: 0,
+        }
+    }
+
+    /// What the version lacks does not exist under its prefix.
+    fn absent_routes(&mut self) {
+        let place = self.place;
+        if place.options.level != Level::Exact {
+            return;
+        }
+        for (id, request) in cases::absent_routes(place.spec, place.version) {
+            let exchange = place.client.send_within(request, Limits::default());
+            let absent = exchange.status() == Some(404)
+                && exchange.answer.as_ref().is_ok_and(|response| response.text().trim_end() == "404 page not found");
+            let mut finding = Finding {
+                check: format!("route {id} (absent)"),
+                endpoint: Some(id),
+                version: place.version,
+                clauses: Vec::new(),
+                entries: Vec::new(),
+                verdict: Verdict::Pass,
+                reason: String::new(),
+                evidence: None,
+                how: How::Live,
+                took_ms: 0,
+            };
+            if !absent {
+                finding.verdict = Verdict::Fail;
+                finding.reason = format!("the version lacks it, and the answer is {:?}", exchange.status());
+                finding.evidence = Some(Evidence {
+                    exchanges: vec![ShownExchange::of(&exchange)],
+                    expected: "404 page not found".to_owned(),
+                    curl: Some(exchange.request.curl(&place.client.address().to_string())),
+                    ..Evidence::default()
+                });
+            }
+            self.findings.push(finding);
+        }
+    }
+}
+
+/// The outcome that a recorded exchange was, which the same situation calls for again.
+fn recorded_outcome(spec: &Spec, version: Version, recorded: &Exchange) -> Option<String> {
+    match judging::judge(spec, version, recorded, Level::Exact).ruling {
+        Standing::Is(candidate) => Some(candidate.outcome.id.clone()),
+        _ => None,
+    }
+}
+
+/// The ruling that judges a recorded exchange wrong.
+fn ruling<'s>(spec: &'s Spec, recorded: &Exchange) -> Option<&'s str> {
+    let Origin::Recorded { file, scenario, step, .. } = &recorded.origin else { return None };
+    let name = format!("{file} {scenario}/{step}");
+    let lists = |ruling: &&drydock_spec::model::Ruling| ruling.exchanges.iter().any(|glob| matches(glob, &name));
+    spec.rulings().iter().find(lists).map(|ruling| ruling.id.as_str())
+}
+
+/// What set-up steps failed to bring about: a step that speaks of it says nothing of the daemon.
+#[derive(Default)]
+struct Broken {
+    /// Names and places of objects, by the step that failed.
+    objects: BTreeMap<String, String>,
+    /// Objects that are as the recording had them.
+    whole: BTreeSet<String>,
+}
+
+impl Broken {
+    fn note(&mut self, step: &Step, live: &Exchange) {
+        let success = |status: Option<u16>| status.is_some_and(|status| (101..400).contains(&status));
+        let sets_up = step.request.method == "POST" && success(step.recorded.status());
+        if !sets_up {
+            return;
+        }
+        for object in objects(step, true) {
+            if success(live.status()) {
+                self.objects.remove(&object);
+                self.whole.insert(object);
+            } else {
+                self.objects.insert(object, step.label());
+            }
+        }
+    }
+
+    fn cause(&self, step: &Step) -> Option<String> {
+        let creates = step.request.method == "POST" && step.request.path().ends_with("/containers/create");
+        objects(step, false).into_iter().filter(|_| !creates).find_map(|object| self.objects.get(&object).cloned())
+    }
+}
+
+/// The objects that a step makes, or speaks of.
+fn objects(step: &Step, makes: bool) -> Vec<String> {
+    let path = step.request.path();
+    let query = step.request.query().unwrap_or_default();
+    let name = query.split('&').find_map(|pair| pair.strip_prefix("name="));
+    let mut objects = Vec::new();
+    let mut segments = path.split('/').skip_while(|segment| !["containers", "exec"].contains(segment));
+    if let (Some(kind), Some(object)) = (segments.next(), segments.next()) {
+        match (kind, object) {
+            ("containers", "create") => objects.extend(name.map(|name| format!("container {name}"))),
+            ("containers", "json" | "ps") => {}
+            ("containers", object) => objects.push(format!("container {object}")),
+            (_, object) => objects.push(object.to_owned()),
+        }
+    }
+    if makes && path.ends_with("/exec") {
+        objects = vec![format!("{{id:{}}}", step.name)];
+    }
+    objects
+}

@@ -1,0 +1,249 @@
+//! Judges a live daemon: runs the recorded scenarios and the hand-written ones, and holds every answer against the
+//! spec, the recordings and what the scenarios are about.
+
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use drydock_spec::{Spec, Version};
+
+use super::{
+    Event, Interrupt, Options, Outcome, OwnDaemon, Progress, RunError, Target,
+    lane::{self, Place},
+    manners::Manners,
+};
+use crate::{
+    exchange::{Client, Limits, Recordings, Request},
+    recorded::{Bodies, Naming, Script, registry::Registry, scripts},
+    verdict::{self, Finding},
+};
+
+/// A part of the work that is done in one go.
+struct Unit<'s> {
+    version: Version,
+    scripts: Vec<&'s Script>,
+    /// Whether the hand-written scenarios run after the scripts.
+    scenarios: bool,
+}
+
+pub(super) fn run(
+    options: &Options,
+    spec: &Spec,
+    recordings: &Recordings,
+    interrupt: &Interrupt,
+    progress: Progress<'_>,
+) -> Result<Outcome, RunError> {
+    let bodies = Bodies::read(recordings, &options.image)?;
+    let mut by_version = Vec::new();
+    for version in &options.versions {
+        by_version.push((*version, scripts(recordings, &bodies, *version)?));
+    }
+    match &options.target {
+        Target::Own(_) => own(options, spec, &by_version, interrupt, progress),
+        Target::Daemon(address) => {
+            let client = Client::new(address.clone(), Limits::default());
+            theirs(options, spec, &client, &by_version, interrupt, progress)
+        }
+        Target::Recordings(_) => unreachable!("recordings are replayed"),
+    }
+}
+
+/// A daemon of our own for each version: the scenarios run as they were recorded, in order, on a fresh one.
+fn own(
+    options: &Options,
+    spec: &Spec,
+    by_version: &[(Version, Vec<Script>)],
+    interrupt: &Interrupt,
+    progress: Progress<'_>,
+) -> Result<Outcome, RunError> {
+    let Target::Own(programs) = &options.target else { unreachable!("the caller saw that it is ours") };
+    let units: Vec<Unit<'_>> = by_version
+        .iter()
+        .map(|(version, scripts)| Unit {
+            version: *version,
+            scripts: wanted(options, spec, *version, scripts),
+            scenarios: true,
+        })
+        .collect();
+    progress(Event::Planned(units.iter().map(|unit| unit.scripts.len()).sum()));
+    let remarks: Mutex<Vec<String>> = Mutex::default();
+    let failed: Mutex<Option<RunError>> = Mutex::default();
+    let findings = each(options, interrupt, &units, |unit| {
+        let mut daemon = match OwnDaemon::start(programs) {
+            Ok(daemon) => daemon,
+            Err(error) => {
+                failed.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get_or_insert(error.into());
+                interrupt.set();
+                return Vec::new();
+            }
+        };
+        let client = Client::new(daemon.address(), Limits::default());
+        let registry = Registry::beside(daemon.pid());
+        let naming = Naming::recorded();
+        let place = Place {
+            options,
+            spec,
+            client: &client,
+            naming: &naming,
+            registry: registry.is_ok(),
+            version: unit.version,
+            own: true,
+        };
+        let findings = lane::run(&place, &unit.scripts, unit.scenarios, interrupt, progress).0;
+        if let Some(status) = daemon.ended() {
+            let words = format!("drydockd ended by itself in {}, with {status}: {}", unit.version, daemon.last_words());
+            remarks.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(words);
+        }
+        findings
+    });
+    if let Some(error) = failed.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()) {
+        return Err(error);
+    }
+    let target = verdict::Target { name: "drydockd".to_owned(), daemon: None, replay: false };
+    Ok(Outcome { target, findings, remarks: remarks.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()) })
+}
+
+/// A daemon that serves others too: everything carries the run's name, and goes when the run does.
+fn theirs(
+    options: &Options,
+    spec: &Spec,
+    client: &Client,
+    by_version: &[(Version, Vec<Script>)],
+    interrupt: &Interrupt,
+    progress: Progress<'_>,
+) -> Result<Outcome, RunError> {
+    let unreachable = |why: String| RunError::Unreachable { target: client.address().to_string(), why };
+    let ping = client.send_within(Request::new("GET", "/version"), Limits::default().within(Duration::from_secs(10)));
+    let about = match &ping.answer {
+        Err(error) => return Err(unreachable(error.to_string())),
+        Ok(response) => response.json(),
+    };
+    let word = |key: &str| about.as_ref().and_then(|about| about.get(key)?.as_str()).unwrap_or("?").to_owned();
+    let daemon = format!("{} (API {})", word("Version"), word("ApiVersion"));
+    let manners = Manners::begin(client).map_err(unreachable)?;
+    manners.load_image(&options.image.archive).map_err(unreachable)?;
+    let registry = manners.registry();
+
+    let units: Vec<Unit<'_>> = by_version
+        .iter()
+        .flat_map(|(version, scripts)| {
+            let mut units: Vec<Unit<'_>> = Vec::new();
+            let mut group = "";
+            for script in wanted(options, spec, *version, scripts) {
+                if group_of(&script.scenario) != group || units.is_empty() {
+                    group = group_of(&script.scenario);
+                    units.push(Unit { version: *version, scripts: Vec::new(), scenarios: false });
+                }
+                units.last_mut().expect("one was just pushed").scripts.push(script);
+            }
+            units.push(Unit { version: *version, scripts: Vec::new(), scenarios: true });
+            units
+        })
+        .collect();
+    progress(Event::Planned(units.iter().map(|unit| unit.scripts.len()).sum()));
+    let findings = each(options, interrupt, &units, |unit| {
+        let naming = Naming::prefixed(&format!("{}-{}-", options.run, unit.version.minor()));
+        let place = Place {
+            options,
+            spec,
+            client,
+            naming: &naming,
+            registry: registry.is_ok(),
+            version: unit.version,
+            own: false,
+        };
+        let (findings, containers) = lane::run(&place, &unit.scripts, unit.scenarios, interrupt, progress);
+        manners.remove_containers(&containers);
+        findings
+    });
+    let mut remarks = manners.end(&options.run);
+    if let Err(why) = registry {
+        remarks.push(format!("pull and push are blocked: {why}"));
+    }
+    let target = verdict::Target { name: options.target.to_string(), daemon: Some(daemon), replay: false };
+    Ok(Outcome { target, findings: joined(findings), remarks })
+}
+
+/// A check that several units of a version decided: the gravest counts.
+fn joined(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut by_check: std::collections::BTreeMap<(String, Version), Finding> = std::collections::BTreeMap::new();
+    for finding in findings {
+        match by_check.entry((finding.check.clone(), finding.version)) {
+            std::collections::btree_map::Entry::Vacant(place) => {
+                place.insert(finding);
+            }
+            std::collections::btree_map::Entry::Occupied(mut place) => {
+                let known = place.get_mut();
+                let took = known.took_ms + finding.took_ms;
+                if finding.verdict > known.verdict {
+                    *known = finding;
+                }
+                known.took_ms = took;
+            }
+        }
+    }
+    by_check.into_values().collect()
+}
+
+/// Scenarios that know each other's objects.
+fn group_of(scenario: &str) -> &str {
+    match scenario.split('/').next().unwrap_or(scenario) {
+        "json-body" => "containers.create",
+        group => group,
+    }
+}
+
+/// The scripts that are asked for, with the one that brings the image, and those that set up and tidy for others.
+fn wanted<'s>(options: &Options, spec: &Spec, version: Version, scripts: &'s [Script]) -> Vec<&'s Script> {
+    let chosen = |script: &&Script| {
+        let endpoints: Vec<&str> =
+            script.steps.iter().filter_map(|step| lane::endpoint(spec, version, &step.recorded)).collect();
+        options.wants(&script.scenario, &endpoints)
+    };
+    let api = |script: &&Script| {
+        !crate::recorded::BESIDE_THE_API.contains(&script.scenario.split('/').next().unwrap_or_default())
+    };
+    let picked: Vec<&Script> = scripts.iter().filter(api).filter(chosen).collect();
+    let helps = |script: &Script| {
+        script.scenario == "images.load/busybox"
+            || (script.scenario.ends_with("/setup") || script.scenario.ends_with("/cleanup"))
+                && picked.iter().any(|picked| group_of(&picked.scenario) == group_of(&script.scenario))
+    };
+    let is_picked = |script: &Script| picked.iter().any(|picked| std::ptr::eq(*picked, script));
+    scripts.iter().filter(api).filter(|script| is_picked(script) || helps(script)).collect()
+}
+
+/// Does the units, as many at once as asked for.
+fn each<'s>(
+    options: &Options,
+    interrupt: &Interrupt,
+    units: &[Unit<'s>],
+    work: impl Fn(&Unit<'s>) -> Vec<Finding> + Sync,
+) -> Vec<Finding> {
+    let next = AtomicUsize::new(0);
+    let findings: Mutex<Vec<Finding>> = Mutex::default();
+    thread::scope(|scope| {
+        for _ in 0..options.jobs.clamp(1, units.len().max(1)) {
+            scope.spawn(|| {
+                while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if interrupt.is_set() {
+                        break;
+                    }
+                    let found = work(unit);
+                    if options.fail_fast
+                        && found.iter().any(|finding| finding.verdict.is_bad() && options.selects(finding))
+                    {
+                        interrupt.set();
+                    }
+                    findings.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).extend(found);
+                }
+            });
+        }
+    });
+    findings.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner())
+}

@@ -1,0 +1,160 @@
+//! A guest on somebody's daemon: knows what was there before, and leaves nothing behind.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use serde_json::Value;
+
+use crate::{
+    exchange::{Address, Client, Limits, Request},
+    recorded::registry::{Registry, RegistryError},
+};
+
+/// What was there before, and how to be gone again.
+pub(super) struct Manners<'c> {
+    client: &'c Client,
+    before: Snapshot,
+}
+
+/// What a daemon has.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Snapshot {
+    /// Ids and names of containers.
+    containers: BTreeMap<String, String>,
+    /// Image ids by tag.
+    tags: BTreeMap<String, String>,
+    /// All image ids.
+    images: BTreeSet<String>,
+}
+
+impl<'c> Manners<'c> {
+    /// Looks at what is there.
+    pub(super) fn begin(client: &'c Client) -> Result<Self, String> {
+        Ok(Self { client, before: Snapshot::take(client)? })
+    }
+
+    /// Brings the suite's image, through the daemon's API.
+    pub(super) fn load_image(&self, archive: &[u8]) -> Result<(), String> {
+        let request = Request::new("POST", "/images/load").content("application/x-tar", archive.to_vec());
+        let loaded = self.client.send_within(request, Limits::default().within(Duration::from_secs(60)));
+        match loaded.status() {
+            Some(200) => {}
+            _ => return Err(format!("loading the suite's image: {}", loaded.show_answer())),
+        }
+        match self.client.send(Request::new("GET", "/images/busybox/json")).status() {
+            Some(200) => Ok(()),
+            _ => Err("the suite's image was loaded and is not there".to_owned()),
+        }
+    }
+
+    /// The suite's registry where the daemon will look for it: on the loopback of its own network namespace.
+    pub(super) fn registry(&self) -> Result<Registry, RegistryError> {
+        match self.client.address() {
+            Address::Unix(path) => Registry::beside_socket(path),
+            Address::Tcp(host) if host.starts_with("127.") || host.starts_with("localhost:") => Registry::here(),
+            Address::Tcp(_) => Err(RegistryError::Elsewhere),
+        }
+    }
+
+    /// Removes containers that a part of the run made.
+    pub(super) fn remove_containers(&self, ids: &[String]) {
+        for id in ids.iter().filter(|id| !self.before.containers.contains_key(*id)) {
+            let path = format!("/containers/{id}");
+            if self.client.send(Request::new("GET", format!("{path}/json"))).status() == Some(404) {
+                continue;
+            }
+            // A paused container cannot be removed, not even by force, by some daemons.
+            if self.client.send(Request::new("DELETE", format!("{path}?force=1&v=1"))).status() != Some(204) {
+                self.client.send(Request::new("POST", format!("{path}/unpause")));
+                self.client.send(Request::new("DELETE", format!("{path}?force=1&v=1")));
+            }
+        }
+    }
+
+    /// Removes what is left, puts back tags that the run's image took, and tells what differs from before.
+    pub(super) fn end(&self, run: &str) -> Vec<String> {
+        let Ok(now) = Snapshot::take(self.client) else {
+            return vec!["the target no longer answers, so what the run left there is unknown".to_owned()];
+        };
+        let ours: Vec<String> =
+            now.containers.iter().filter(|(_, name)| name.contains(run)).map(|(id, _)| id.clone()).collect();
+        self.remove_containers(&ours);
+        for (tag, _) in now.tags.iter().filter(|(tag, _)| !self.before.tags.contains_key(*tag)) {
+            self.client.send(Request::new("DELETE", format!("/images/{tag}?force=1")));
+        }
+        for (tag, id) in self.before.tags.iter().filter(|(tag, id)| now.tags.get(*tag) != Some(*id)) {
+            let (repository, label) = tag.rsplit_once(':').unwrap_or((tag, "latest"));
+            let target = format!("/images/{id}/tag?repo={repository}&tag={label}&force=1");
+            self.client.send(Request::new("POST", target));
+        }
+        // Children go before their parents, so it takes as many rounds as there are layers.
+        for _ in 0..40 {
+            let Ok(now) = Snapshot::take(self.client) else { break };
+            let left: Vec<&String> = now.images.difference(&self.before.images).collect();
+            let removed = left.iter().filter(|id| {
+                let gone = self.client.send(Request::new("DELETE", format!("/images/{id}?force=1")));
+                gone.status() == Some(200)
+            });
+            if removed.count() == 0 {
+                break;
+            }
+        }
+        self.differences()
+    }
+
+    fn differences(&self) -> Vec<String> {
+        let Ok(now) = Snapshot::take(self.client) else {
+            return vec!["the target no longer answers, so what the run left there is unknown".to_owned()];
+        };
+        let mut found = Vec::new();
+        for (id, name) in now.containers.iter().filter(|(id, _)| !self.before.containers.contains_key(*id)) {
+            found.push(format!("left behind: container {name} ({id})"));
+        }
+        for (id, name) in self.before.containers.iter().filter(|(id, _)| !now.containers.contains_key(*id)) {
+            found.push(format!("gone since the run began: container {name} ({id})"));
+        }
+        for id in now.images.difference(&self.before.images) {
+            found.push(format!("left behind: image {id}"));
+        }
+        for (tag, _) in self.before.tags.iter().filter(|(tag, id)| now.tags.get(*tag) != Some(*id)) {
+            found.push(format!("changed since the run began: tag {tag}"));
+        }
+        if found.is_empty() {
+            found.push("the target has the same containers, images and tags as before the run".to_owned());
+        }
+        found
+    }
+}
+
+impl Snapshot {
+    fn take(client: &Client) -> Result<Self, String> {
+        let list = |target: &str| -> Result<Vec<Value>, String> {
+            let exchange = client.send(Request::new("GET", target));
+            let response = exchange.answer.as_ref().map_err(ToString::to_string)?;
+            match response.json() {
+                Some(Value::Array(items)) if response.status == 200 => Ok(items),
+                Some(Value::Null) if response.status == 200 => Ok(Vec::new()),
+                _ => Err(format!("GET {target}: {}", exchange.show_answer())),
+            }
+        };
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let mut snapshot = Self::default();
+        for container in list("/containers/json?all=1")? {
+            let names = container["Names"].as_array().cloned().unwrap_or_default();
+            let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
+            snapshot.containers.insert(text(&container["Id"]), names.join(" "));
+        }
+        for image in list("/images/json?all=1")? {
+            let id = text(&image["Id"]);
+            for tag in image["RepoTags"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+                if tag != "<none>:<none>" {
+                    snapshot.tags.insert(tag.to_owned(), id.clone());
+                }
+            }
+            snapshot.images.insert(id);
+        }
+        Ok(snapshot)
+    }
+}
