@@ -22,6 +22,7 @@ use super::{
     request::{Input, Request, RequestBody},
     response::{Content, End, Interim, NoAnswer, Response},
     websocket::Message,
+    wire,
 };
 
 /// Which daemon, asked under which prefix: a file of recordings.
@@ -404,7 +405,12 @@ fn latin1(text: &str) -> Vec<u8> {
 }
 
 impl LineResponse {
-    fn into_answer(self) -> Result<Result<Response, NoAnswer>, String> {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// A stream that was read while others ran was recorded with its transfer coding.
+    fn into_answer(mut self) -> Result<Result<Response, NoAnswer>, String> {
         if self.status == 0 {
             let error = self.error.unwrap_or_default();
             return Ok(Err(match error.as_str() {
@@ -413,6 +419,7 @@ impl LineResponse {
                 _ => NoAnswer::NotAsked(error),
             }));
         }
+        let raw = self.chunks.is_empty() && self.header("Transfer-Encoding") == Some("chunked");
         let end = match self.end.as_deref() {
             Some("length") => End::Length,
             Some("chunked") => End::Chunked,
@@ -440,6 +447,11 @@ impl LineResponse {
             let kept = self.body.unwrap_or_default().into_bytes();
             match self.truncated {
                 Some(size) => Content::Cut { kept, size },
+                None if raw && !kept.is_empty() => {
+                    let (body, chunks) = wire::unchunk(&kept);
+                    self.chunks = chunks.into_iter().map(Value::from).collect();
+                    Content::Bytes(body)
+                }
                 None => Content::Bytes(kept),
             }
         };

@@ -263,6 +263,14 @@ enum Line {
     TooLong,
 }
 
+/// Removes the chunked transfer coding, as far as it goes; gives the lengths of the chunks too.
+pub(crate) fn unchunk(bytes: &[u8]) -> (Vec<u8>, Vec<usize>) {
+    let mut reader = Reader::new("GET", bytes.len());
+    reader.state = State::ChunkLine;
+    reader.feed(bytes);
+    (reader.body, reader.chunks)
+}
+
 /// Where the head ends: behind its empty line.
 fn head_end(bytes: &[u8]) -> Option<usize> {
     let mut line_start = 0;
