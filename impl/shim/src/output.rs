@@ -1,0 +1,126 @@
+//! A process's output on its way to clients and log.
+//!
+//! The pace: output is read as long as somebody keeps up with it. A log that is kept always does (its receiver's pace
+//! is the pace of the whole then). Without one, the fastest client sets the pace; the others' bytes wait in their
+//! backlogs. With nobody there, output is read and forgotten.
+
+use crate::poll::Poll;
+use crate::session::{Session, State};
+use drydock_core::Timestamp;
+use drydock_logs::Stream;
+use rustix::event::epoll::EventFlags;
+use rustix::io::{Errno, retry_on_intr};
+
+/// Bytes of one read, one write and one frame at most.
+pub(crate) const BATCH: usize = 64 << 10;
+
+/// Batches of one process in a row, lest others wait.
+const TURN: usize = 16;
+
+/// What a pipe is made to hold once its process fills it: it sleeps and wakes less often then.
+const PIPE: usize = 512 << 10;
+
+/// How long to go on reading.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Until {
+    /// A fair turn, as long as somebody keeps up.
+    Turn,
+    /// All that is there now, whoever keeps up.
+    Empty,
+}
+
+impl Session {
+    /// There is output, or its end.
+    pub(crate) fn on_output(&mut self, poll: &Poll, stream: u8, buffer: &mut [u8]) {
+        self.read_output(poll, stream.into(), buffer, Until::Turn);
+        self.flush_log(poll);
+        self.set_pace(poll);
+    }
+
+    /// Reads all output that is there now. Gives the log's length after it.
+    pub(crate) fn drain(&mut self, poll: &Poll, buffer: &mut [u8]) -> Option<u64> {
+        for stream in 0..self.outputs.len() {
+            self.read_output(poll, stream, buffer, Until::Empty);
+        }
+        let position = self.flush_log(poll);
+        self.set_pace(poll);
+        position
+    }
+
+    /// Somebody may keep up again, or no more.
+    pub(crate) fn set_pace(&mut self, poll: &Poll) {
+        let reading = self.keeps_up();
+        for output in self.outputs.iter_mut().flatten() {
+            if !reading {
+                output.pause(poll);
+            } else if output.want(poll, EventFlags::IN).is_err() {
+                eprintln!("output can no longer be waited for");
+            }
+        }
+        // The process is gone and its output has ended: so have its clients' streams.
+        let ended = self.outputs.iter().all(Option::is_none);
+        if ended && matches!(self.state, State::Exited { .. }) && self.clients.values().any(|client| !client.is_ended())
+        {
+            self.end_output(poll);
+        }
+    }
+
+    /// The log's receiver may take more.
+    pub(crate) fn flush_log(&mut self, poll: &Poll) -> Option<u64> {
+        self.log.as_mut().and_then(|log| log.flush(poll))
+    }
+
+    fn keeps_up(&self) -> bool {
+        if self.log.as_ref().is_some_and(super::log::Log::is_blocked) {
+            return false;
+        }
+        let kept = self.log.as_ref().is_some_and(super::log::Log::keeps);
+        kept || self.clients.is_empty() || self.clients.values().any(|client| !client.lags())
+    }
+
+    fn read_output(&mut self, poll: &Poll, index: usize, buffer: &mut [u8], until: Until) {
+        let stream = Stream::BOTH[index.min(1)];
+        let mut turns = 0;
+        while until == Until::Empty || (turns < TURN && self.keeps_up()) {
+            let Some(output) = &self.outputs[index] else { return };
+            match retry_on_intr(|| rustix::io::read(output, &mut *buffer)) {
+                Ok(0) | Err(Errno::IO) => return self.end_of_output(poll, index),
+                Ok(length) => {
+                    if length == buffer.len() && turns == 0 {
+                        let _ = rustix::pipe::fcntl_setpipe_size(output, PIPE); // Faster with it, right without.
+                    }
+                    self.deliver(poll, stream, &buffer[..length]);
+                    // A short read emptied it: the next would find nothing. A terminal gives less than it has.
+                    if length < buffer.len() && until == Until::Turn {
+                        return;
+                    }
+                }
+                Err(Errno::AGAIN) => return,
+                Err(errno) => {
+                    eprintln!("reading output: {errno}");
+                    return self.end_of_output(poll, index);
+                }
+            }
+            turns += 1;
+        }
+    }
+
+    fn deliver(&mut self, poll: &Poll, stream: Stream, bytes: &[u8]) {
+        let takers = self.clients.iter_mut().filter(|(_, client)| client.wants(stream));
+        let gone: Vec<u32> =
+            takers.filter_map(|(id, client)| client.send(poll, stream, bytes).is_err().then_some(*id)).collect();
+        gone.into_iter().for_each(|id| self.lose(poll, id));
+        if let Some(log) = &mut self.log {
+            log.write(stream, bytes, Timestamp::now());
+        }
+    }
+
+    fn end_of_output(&mut self, poll: &Poll, index: usize) {
+        if let Some(output) = self.outputs[index].take() {
+            drop(output.into_inner(poll));
+        }
+        if let Some(log) = &mut self.log {
+            log.end(Stream::BOTH[index.min(1)], Timestamp::now());
+        }
+    }
+}

@@ -1,0 +1,415 @@
+//! The loop, and the container's end.
+
+use crate::connection::Connection;
+use crate::output::BATCH;
+use crate::poll::{Poll, Ready, Token, Watched};
+use crate::session::{Session, State};
+use drydock_core::Timestamp;
+use drydock_runtime::{Cgroup, Container, OomWatch, become_root, is_root, kill, set_undumpable};
+use drydock_shim_protocol::{Answer, Event, Failure, Process, Refusal, SOCKET};
+use rustix::event::epoll::EventFlags;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, listen, socket_with};
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// A killed process leaves its cgroup within microseconds to milliseconds.
+const REMOVE_FIRST: Duration = Duration::from_millis(1);
+const REMOVE_LAST: Duration = Duration::from_millis(100);
+
+/// After the shim was told to end, a client that takes nothing for so long is let go.
+const CLIENT_PATIENCE: Duration = Duration::from_secs(30);
+
+/// The first process's session.
+const INIT: u32 = 0;
+
+pub(crate) struct Shim {
+    poll: Poll,
+    buffer: Vec<u8>,
+    listener: Option<Watched>,
+    connections: BTreeMap<u32, Connection>,
+    next_connection: u32,
+    sessions: BTreeMap<u32, Session>,
+    next_session: u32,
+    pub(crate) container: Option<Container>,
+    pub(crate) cgroup: Cgroup,
+    oom: Option<(OomWatch, Option<Watched>)>,
+    pub(crate) oom_killed: bool,
+    /// The first process is the first of a pid namespace, and all others die with it.
+    pub(crate) own_pids: bool,
+    pub(crate) spool: Rc<Path>,
+    /// This process was not root.
+    pub(crate) rootless: bool,
+    /// Why it cannot act as root.
+    pub(crate) no_root: Option<Failure>,
+    /// When to try again to remove the cgroup, and the pause after that.
+    removal: Option<(Instant, Duration)>,
+    /// Who told us to end; answered when nothing is left.
+    shutdown: Vec<(u32, u64)>,
+    /// Nothing is left but clients that have not taken everything; until when we wait for the next sign of life.
+    leaving: Option<Instant>,
+}
+
+/// Serves one container until nobody needs it any more.
+pub(crate) fn run() -> io::Result<()> {
+    let mut shim = Shim::new()?;
+    let mut ready = Vec::new();
+    while shim.is_needed() {
+        shim.poll.wait(shim.timeout(), &mut ready)?;
+        for ready in &ready {
+            shim.on(*ready);
+        }
+        shim.after();
+    }
+    shim.remove_socket();
+    Ok(())
+}
+
+impl Shim {
+    fn new() -> io::Result<Self> {
+        rustix::process::setsid()
+            .or_else(|errno| if errno == Errno::PERM { Ok(rustix::process::getpid()) } else { Err(errno) })?;
+        let rootless = !is_root();
+        let no_root = if rootless { become_root().err() } else { None };
+        if !rootless {
+            set_undumpable()?;
+        }
+        let poll = Poll::new()?;
+        let daemon = io::stdin().as_fd().try_clone_to_owned()?;
+        let mut listener = Watched::new(listen_at_socket()?, Token::Listener);
+        listener.want(&poll, EventFlags::IN)?;
+        let connections = BTreeMap::from([(0, Connection::new(&poll, daemon, 0)?)]);
+        let mut shim = Self {
+            poll,
+            buffer: vec![0; BATCH],
+            listener: Some(listener),
+            connections,
+            next_connection: 1,
+            sessions: BTreeMap::from([(INIT, Session::new(INIT, Process::Init))]),
+            next_session: INIT + 1,
+            container: None,
+            cgroup: Cgroup::none(),
+            oom: None,
+            oom_killed: false,
+            own_pids: true,
+            spool: Rc::from(Path::new(".")),
+            rootless,
+            no_root,
+            removal: None,
+            shutdown: Vec::new(),
+            leaving: None,
+        };
+        // The daemon's end of stdin must not live on in a copy here.
+        let null = rustix::fs::open("/dev/null", rustix::fs::OFlags::RDWR, rustix::fs::Mode::empty())?;
+        rustix::stdio::dup2_stdin(null)?;
+        shim.after();
+        Ok(shim)
+    }
+
+    fn on(&mut self, ready: Ready) {
+        match ready.token {
+            Token::Listener => self.accept(),
+            Token::Connection(id) => self.on_connection(id),
+            Token::Exit(INIT) => self.on_init_exit(),
+            Token::Exit(id) => self.on_exec_exit(id),
+            Token::OutOfMemory => self.check_oom(),
+            Token::Output(id, stream) => {
+                if let Some(session) = self.sessions.get_mut(&id) {
+                    session.on_output(&self.poll, stream, &mut self.buffer);
+                }
+            }
+            Token::Input(id) => {
+                if let Some(session) = self.sessions.get_mut(&id) {
+                    session.on_input(&self.poll);
+                }
+            }
+            Token::Client(id, client) => {
+                if let Some(session) = self.sessions.get_mut(&id) {
+                    session.on_client(&self.poll, client, ready, &mut self.buffer);
+                    session.set_pace(&self.poll);
+                    self.leaving = self.leaving.map(|_| Instant::now() + CLIENT_PATIENCE);
+                }
+            }
+            Token::Log => {
+                if let Some(session) = self.sessions.get_mut(&INIT) {
+                    session.flush_log(&self.poll);
+                    session.set_pace(&self.poll);
+                }
+            }
+        }
+    }
+
+    /// What has to be told or done after a round.
+    fn after(&mut self) {
+        self.tell_ended_streams();
+        self.flush();
+        if self.removal.is_some_and(|(at, _)| at <= Instant::now()) {
+            self.try_removal();
+        }
+        if self.removal.is_none() && !self.shutdown.is_empty() {
+            for (connection, serial) in std::mem::take(&mut self.shutdown) {
+                if let Some(connection) = self.connections.get_mut(&connection) {
+                    connection.reply(serial, Ok(Answer::Done));
+                }
+            }
+            self.leaving = Some(Instant::now() + CLIENT_PATIENCE);
+            self.flush();
+        }
+    }
+
+    /// Whether anybody may still want something of us.
+    fn is_needed(&self) -> bool {
+        if let Some(until) = self.leaving {
+            let clients = self.sessions.values().any(|session| !session.clients.is_empty());
+            return clients && Instant::now() < until;
+        }
+        let idle = matches!(self.sessions.get(&INIT).map(|session| &session.state), Some(State::Waiting));
+        !(idle && self.connections.is_empty() && self.removal.is_none())
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        let removal = self.removal.map(|(at, _)| at);
+        let next = [removal, self.leaving].into_iter().flatten().min()?;
+        Some(next.saturating_duration_since(Instant::now()))
+    }
+
+    fn accept(&mut self) {
+        let Some(listener) = &self.listener else { return };
+        let accepted = accept_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK);
+        let id = self.next_connection;
+        self.next_connection += 1;
+        if let Ok(connection) = accepted.and_then(|socket| Connection::new(&self.poll, socket, id)) {
+            self.connections.insert(id, connection);
+        }
+    }
+
+    fn on_connection(&mut self, id: u32) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        connection.fill();
+        while let Some(asked) = self.connections.get_mut(&id).and_then(Connection::next) {
+            let serial = asked.serial;
+            if let Some(result) = self.answer(id, asked)
+                && let Some(connection) = self.connections.get_mut(&id)
+            {
+                connection.reply(serial, result);
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        let poll = &self.poll;
+        self.connections.retain(|_, connection| connection.flush(poll));
+    }
+
+    fn tell(&mut self, event: &Event) {
+        for connection in self.connections.values_mut().filter(|connection| connection.subscribed) {
+            connection.tell(event);
+        }
+    }
+
+    fn tell_ended_streams(&mut self) {
+        let mut over = Vec::new();
+        for (id, session) in &mut self.sessions {
+            for wish in session.ended.drain(..) {
+                let (connection, stream) = wish.origin;
+                if let Some(connection) = self.connections.get_mut(&connection) {
+                    connection.tell(&Event::StreamEnded { stream });
+                }
+            }
+            if session.forgotten && session.is_over() {
+                over.push(*id);
+            }
+        }
+        over.iter().for_each(|id| drop(self.sessions.remove(id)));
+    }
+
+    fn on_exec_exit(&mut self, id: u32) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(exit) = session.reap(&self.poll) else { return };
+        // What it wrote is in the pipes by now; processes that it left behind may write on.
+        session.drain(&self.poll, &mut self.buffer);
+        let (Process::Exec(exec), State::Exited { at, .. }) = (&session.process, &session.state) else { return };
+        let event = Event::ExecExited { exec: exec.clone(), exit, at: *at };
+        self.tell(&event);
+    }
+
+    fn on_init_exit(&mut self) {
+        let Some(exit) = self.sessions.get_mut(&INIT).and_then(|session| session.reap(&self.poll)) else { return };
+        if !self.own_pids {
+            self.kill_the_rest();
+        }
+        let ids: Vec<u32> = self.sessions.keys().copied().filter(|id| *id != INIT).collect();
+        for id in ids {
+            self.on_exec_exit(id);
+            if let Some(session) = self.sessions.get_mut(&id).filter(|session| !session.is_running()) {
+                session.drain(&self.poll, &mut self.buffer);
+                session.end_output(&self.poll);
+            }
+        }
+        self.check_oom();
+        self.oom = None;
+        let Some(session) = self.sessions.get_mut(&INIT) else { return };
+        session.drain(&self.poll, &mut self.buffer);
+        session.end_output(&self.poll);
+        if let State::Exited { at, .. } = session.state {
+            self.tell(&Event::Exited { exit, at });
+        }
+        // Told first: whoever waits for the exit need not wait for the cgroup.
+        self.tell_ended_streams();
+        self.flush();
+        self.remove_cgroup();
+    }
+
+    /// Without a pid namespace of their own the other processes outlive the first.
+    fn kill_the_rest(&mut self) {
+        let deadline = Instant::now() + Duration::from_secs(1);
+        while let Ok(processes) = self.cgroup.processes()
+            && !processes.is_empty()
+            && Instant::now() < deadline
+        {
+            kill(&self.cgroup, &processes);
+            // Ours among them are zombies until they are reaped, and stay in the cgroup.
+            let ids: Vec<u32> = self.sessions.keys().copied().filter(|id| *id != INIT).collect();
+            ids.into_iter().for_each(|id| self.on_exec_exit(id));
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    pub(crate) fn watch_oom(&mut self) {
+        let watch = match self.cgroup.watch_oom() {
+            Ok(watch) => watch,
+            Err(error) => return eprintln!("watching for lack of memory: {error}"),
+        };
+        self.oom = watch.map(|watch| {
+            let event = watch.event().and_then(|event| event.try_clone_to_owned().ok());
+            let mut event = event.map(|event| Watched::new(event, Token::OutOfMemory));
+            if let Some(event) = &mut event {
+                let _ = event.want(&self.poll, EventFlags::IN); // Else it is found at the exit.
+            }
+            (watch, event)
+        });
+    }
+
+    fn check_oom(&mut self) {
+        let Some((watch, _)) = &self.oom else { return };
+        if watch.kills() > 0 && !std::mem::replace(&mut self.oom_killed, true) {
+            self.tell(&Event::OutOfMemory { at: Timestamp::now() });
+        }
+    }
+
+    /// Removes the cgroup, now or as soon as it is no longer busy.
+    pub(crate) fn remove_cgroup(&mut self) {
+        self.removal = Some((Instant::now(), REMOVE_FIRST));
+        self.try_removal();
+    }
+
+    fn try_removal(&mut self) {
+        let Some((_, pause)) = self.removal else { return };
+        self.removal =
+            if self.cgroup.remove() { None } else { Some((Instant::now() + pause, (pause * 2).min(REMOVE_LAST))) };
+    }
+
+    /// See [`drydock_shim_protocol::Request::Shutdown`].
+    pub(crate) fn shut_down(&mut self, connection: u32, serial: u64) -> Option<Result<Answer, Refusal>> {
+        if self.sessions.get(&INIT).is_some_and(Session::is_running) {
+            return Some(Err(Refusal::Running));
+        }
+        self.remove_socket();
+        self.shutdown.push((connection, serial));
+        None
+    }
+
+    fn remove_socket(&mut self) {
+        if self.listener.take().is_some() {
+            let _ = std::fs::remove_file(SOCKET); // Whoever removed it before us wanted the same.
+        }
+    }
+
+    pub(crate) fn subscribe(&mut self, connection: u32) {
+        if let Some(connection) = self.connections.get_mut(&connection) {
+            connection.subscribed = true;
+        }
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.container.is_some() && self.cgroup.is_frozen().unwrap_or(false)
+    }
+
+    pub(crate) fn init_pid(&self) -> Option<u32> {
+        match self.sessions.get(&INIT)?.state {
+            State::Running { pid, .. } => Some(pid),
+            _ => None,
+        }
+    }
+
+    /// Writes all output until now to the log.
+    pub(crate) fn sync_log(&mut self) -> Option<u64> {
+        self.sessions.get_mut(&INIT)?.drain(&self.poll, &mut self.buffer)
+    }
+
+    /// Length of the log when all that was read so far is in it.
+    pub(crate) fn session_log_position(&mut self, process: &Process) -> Result<Option<u64>, Refusal> {
+        let (poll, session) = self.poll_and_session(process)?;
+        Ok(session.flush_log(poll))
+    }
+
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = &Session> {
+        self.sessions.values().filter(|session| !session.forgotten)
+    }
+
+    pub(crate) fn poll_and_sessions(&mut self) -> (&Poll, impl Iterator<Item = &mut Session>) {
+        (&self.poll, self.sessions.values_mut())
+    }
+
+    pub(crate) fn session(&self, process: &Process) -> Result<&Session, Refusal> {
+        self.sessions().find(|session| session.process == *process).ok_or(Refusal::Unknown)
+    }
+
+    pub(crate) fn poll_and_session(&mut self, process: &Process) -> Result<(&Poll, &mut Session), Refusal> {
+        let mut sessions = self.sessions.values_mut().filter(|session| !session.forgotten);
+        let session = sessions.find(|session| session.process == *process).ok_or(Refusal::Unknown)?;
+        Ok((&self.poll, session))
+    }
+
+    /// Makes an exec's session if there is none.
+    pub(crate) fn session_to_be(&mut self, process: &Process) {
+        if self.session(process).is_err() {
+            let id = self.next_session;
+            self.next_session += 1;
+            self.sessions.insert(id, Session::new(id, process.clone()));
+        }
+    }
+
+    pub(crate) fn drop_session(&mut self, process: &Process) {
+        self.sessions.retain(|_, session| session.process != *process);
+    }
+
+    /// Its state need not be kept; clients that have not taken everything are served on.
+    pub(crate) fn forgotten(&mut self, process: &Process) {
+        if let Ok((_, session)) = self.poll_and_session(process) {
+            session.forgotten = true;
+        }
+    }
+}
+
+/// The socket in the current directory, by which the daemon finds us again.
+fn listen_at_socket() -> Result<OwnedFd, Errno> {
+    let socket =
+        socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
+    let address = SocketAddrUnix::new(SOCKET)?;
+    match bind(&socket, &address) {
+        // A shim that was killed left it; the daemon never runs two in one directory.
+        Err(Errno::ADDRINUSE) => {
+            rustix::fs::unlink(SOCKET)?;
+            bind(&socket, &address)?;
+        }
+        result => result?,
+    }
+    rustix::fs::chmod(SOCKET, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)?;
+    listen(&socket, 16)?;
+    Ok(socket)
+}
