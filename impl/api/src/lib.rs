@@ -1,1 +1,1 @@
-//! To be written.
+//! HTTP: connections, the versioned router, decoding, policy, views, hijack and websocket.
