@@ -53,6 +53,16 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The store was written by a newer version.
+    #[error("the layer store at {path} has format {found}, newer than {known}")]
+    NewerFormat {
+        /// Where it says so.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The newest that is known here.
+        known: u32,
+    },
     /// More layers than the kernel mounts on one another.
     #[error("{0} layers are too many")]
     TooManyLayers(usize),

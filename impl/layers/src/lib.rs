@@ -9,18 +9,34 @@
 #![forbid(unsafe_code)]
 
 mod chain;
+mod compression;
+mod copy;
+mod digest;
 mod changes;
 mod driver;
 mod error;
+mod files;
+mod init;
 mod mount;
+mod pack;
+mod path;
+mod remove;
 mod rootfs;
 mod store;
 pub mod tar;
+mod tree;
+mod unpack;
+mod whiteout;
 
 pub use chain::{Chain, LayerId};
+pub use compression::Compression;
+pub use copy::Copy;
+pub use digest::{Digest, Digesting};
 pub use changes::{Change, ChangeKind, DirectoryTimes};
 pub use driver::{DriverKind, Plan};
 pub use error::{Error, Result};
 pub use mount::Mount;
-pub use rootfs::{Copy, Graft, Rootfs};
-pub use store::{Layer, Layers};
+pub use pack::{Graft, pack_directory};
+pub use rootfs::Rootfs;
+pub use store::{Layer, Layers, Unpacked};
+pub use unpack::{Totals, unpack_into};
