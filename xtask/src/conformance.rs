@@ -1,6 +1,6 @@
 //! Runs the suite against a daemon or the recordings.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, process::ExitCode};
+use std::{collections::BTreeMap, fs, io::IsTerminal, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
@@ -106,16 +106,21 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let options = options(&args)?;
     let begun = std::sync::atomic::AtomicUsize::new(0);
     let planned = std::sync::atomic::AtomicUsize::new(0);
+    let on_terminal = std::io::stderr().is_terminal();
     let tell = |event: Event<'_>| match event {
         Event::Planned(count) => planned.store(count, std::sync::atomic::Ordering::Relaxed),
         Event::Done(name) => {
             let done = begun.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
-            eprint!("\r\x1b[K{done}/{} {name}", planned.load(std::sync::atomic::Ordering::Relaxed));
+            if on_terminal {
+                eprint!("\r\x1b[K{done}/{} {name}", planned.load(std::sync::atomic::Ordering::Relaxed));
+            }
         }
         Event::Note(text) => eprintln!("\r\x1b[K{text}"),
     };
     let report = run_suite(&options, spec, &interrupt, &tell)?;
-    eprint!("\r\x1b[K");
+    if on_terminal {
+        eprint!("\r\x1b[K");
+    }
     finish(&args, &report)
 }
 

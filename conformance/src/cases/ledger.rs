@@ -293,6 +293,7 @@ impl Check {
                 exchanges: vec![ShownExchange::of(situation.exchange)],
                 expected,
                 differences,
+                curl: Some(situation.exchange.request.curl("unix:///path/to/the.sock")),
                 ..Evidence::default()
             });
         }

@@ -2,6 +2,7 @@
 //! spec, the recordings and what the scenarios are about.
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -10,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use drydock_spec::{Spec, Version};
+use drydock_spec::{Spec, Version, judge::Level};
 
 use super::{
     Event, Interrupt, Options, Outcome, OwnDaemon, Progress, RunError, Target,
@@ -18,9 +19,11 @@ use super::{
     manners::Manners,
 };
 use crate::{
+    cases::{Ledger, Situation},
     exchange::{Client, Limits, Recordings, Request},
-    recorded::{Bodies, Naming, Script, registry::Registry, scripts},
-    verdict::{self, Finding},
+    recorded::{BESIDE_THE_API, Bodies, Naming, Script, registry::Registry, scripts},
+    scenarios,
+    verdict::{self, Finding, How},
 };
 
 /// A part of the work that is done in one go.
@@ -200,22 +203,46 @@ fn group_of(scenario: &str) -> &str {
 
 /// The scripts that are asked for, with the one that brings the image, and those that set up and tidy for others.
 fn wanted<'s>(options: &Options, spec: &Spec, version: Version, scripts: &'s [Script]) -> Vec<&'s Script> {
-    let chosen = |script: &&Script| {
-        let endpoints: Vec<&str> =
-            script.steps.iter().filter_map(|step| lane::endpoint(spec, version, &step.recorded)).collect();
-        options.wants(&script.scenario, &endpoints)
+    let group = |script: &Script| script.scenario.split('/').next().unwrap_or_default().to_owned();
+    let api: Vec<&Script> = scripts.iter().filter(|script| !BESIDE_THE_API.contains(&group(script).as_str())).collect();
+    let used = |script: &Script| {
+        let endpoints = script.steps.iter().filter_map(|step| lane::endpoint(spec, version, &step.recorded));
+        endpoints.map(str::to_owned).collect::<Vec<_>>()
     };
-    let api = |script: &&Script| {
-        !crate::recorded::BESIDE_THE_API.contains(&script.scenario.split('/').next().unwrap_or_default())
-    };
-    let picked: Vec<&Script> = scripts.iter().filter(api).filter(chosen).collect();
+    let mut picked = options.choose(&api, used);
+    if options.level == Level::Documented && options.only.is_empty() {
+        picked = covering(spec, version, &picked);
+    }
     let helps = |script: &Script| {
         script.scenario == "images.load/busybox"
             || (script.scenario.ends_with("/setup") || script.scenario.ends_with("/cleanup"))
                 && picked.iter().any(|picked| group_of(&picked.scenario) == group_of(&script.scenario))
     };
     let is_picked = |script: &Script| picked.iter().any(|picked| std::ptr::eq(*picked, script));
-    scripts.iter().filter(api).filter(|script| is_picked(script) || helps(script)).collect()
+    api.iter().copied().filter(|script| is_picked(script) || helps(script)).collect()
+}
+
+/// At `documented`, the scripts that decide something which none before them does: most of the recorded scenarios
+/// differ in what the documents do not speak of.
+fn covering<'s>(spec: &Spec, version: Version, scripts: &[&'s Script]) -> Vec<&'s Script> {
+    let mut covered = BTreeSet::new();
+    let decides = |script: &Script| -> BTreeSet<String> {
+        let mut ledger = Ledger::new(spec, version, Level::Documented, How::Replay);
+        for step in script.steps.iter().filter(|step| !step.is_cleanup()) {
+            ledger.observe(Situation { label: &step.name, expected: None, exchange: &step.recorded });
+        }
+        ledger.into_findings().into_iter().map(|finding| finding.check).collect()
+    };
+    let mut kept = Vec::new();
+    for script in scripts {
+        let decided = decides(script);
+        let bound = scenarios::all().iter().any(|scenario| scenario.reads(&script.scenario));
+        if bound || !decided.is_subset(&covered) {
+            covered.extend(decided);
+            kept.push(*script);
+        }
+    }
+    kept
 }
 
 /// Does the units, as many at once as asked for.

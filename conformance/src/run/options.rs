@@ -6,7 +6,7 @@ use drydock_spec::{Version, judge::Level};
 
 use crate::{
     exchange::{Address, BadAddress},
-    recorded::Image,
+    recorded::{Image, Script},
     verdict::{Deviations, Finding, matches},
 };
 
@@ -131,19 +131,31 @@ impl Options {
             && self.clause.as_ref().is_none_or(|glob| finding.clauses.iter().any(|clause| matches(glob, clause)))
     }
 
-    /// Whether anything of a script is among what is asked for: by its name, or by an endpoint that it uses.
-    pub(super) fn wants(&self, scenario: &str, endpoints: &[&str]) -> bool {
-        let meant = |glob: &String| {
-            let scenario_of = |check: &str| {
-                check.split_once(' ').map_or(check, |(_, rest)| rest).split('#').next().map(str::to_owned)
-            };
-            let bare = scenario_of(glob).unwrap_or_default();
-            matches(&bare, scenario)
-                || endpoints
-                    .iter()
-                    .any(|endpoint| matches(&bare, endpoint) || bare.split(['/', ' ']).next() == Some(*endpoint))
-        };
-        self.only.is_empty() || self.only.iter().any(meant)
+    /// The scripts among these that are asked for, by scenario or, where no scenario has such a name, by the endpoints
+    /// that they use.
+    pub(super) fn choose<'s>(
+        &self,
+        scripts: &[&'s Script],
+        endpoints: impl Fn(&Script) -> Vec<String>,
+    ) -> Vec<&'s Script> {
+        if self.only.is_empty() {
+            return scripts.to_vec();
+        }
+        let mut chosen: Vec<&'s Script> = Vec::new();
+        for glob in &self.only {
+            // `case E/OUTCOME` is asked of E, `recorded S#STEP` of S.
+            let bare = glob.split_once(' ').map_or(glob.as_str(), |(_, rest)| rest);
+            let scenario = bare.split('#').next().unwrap_or(bare);
+            let endpoint = bare.split(['/', ' ']).next().unwrap_or(bare);
+            let mut found: Vec<&'s Script> =
+                scripts.iter().copied().filter(|script| matches(scenario, &script.scenario)).collect();
+            if found.is_empty() {
+                let uses = |script: &&Script| endpoints(script).iter().any(|used| matches(endpoint, used));
+                found = scripts.iter().copied().filter(uses).collect();
+            }
+            chosen.extend(found);
+        }
+        scripts.iter().copied().filter(|script| chosen.iter().any(|picked| std::ptr::eq(*picked, *script))).collect()
     }
 
     /// The command that repeats one check.

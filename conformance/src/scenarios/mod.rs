@@ -80,6 +80,11 @@ impl Scenario {
         matches!(self.check, Check::Recorded(..))
     }
 
+    /// Whether it reads the exchanges of a recorded scenario.
+    pub(crate) fn reads(&self, recorded: &str) -> bool {
+        matches!(self.check, Check::Recorded(name, _) if name == recorded)
+    }
+
     /// Whether it is about a version.
     fn is_about(&self, version: Version) -> bool {
         let from = self.from.parse().unwrap_or(Version::OLDEST);
