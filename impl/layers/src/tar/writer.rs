@@ -117,8 +117,8 @@ fn header(entry: &Entry, stored: u64, to: &mut Vec<u8>) {
         before.put_size(records.len() as u64);
         before.seal();
         to.extend_from_slice(&before.0);
+        records.resize(records.len().next_multiple_of(BLOCK), 0);
         to.extend_from_slice(&records);
-        to.resize(to.len().next_multiple_of(BLOCK), 0);
     }
     let mut map = Vec::new();
     if let Some(extents) = &entry.extents {

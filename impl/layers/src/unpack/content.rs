@@ -8,7 +8,8 @@ use rustix::io::{Errno, pwrite};
 use std::io::{BufRead, ErrorKind};
 use std::os::fd::OwnedFd;
 
-/// Zeros of this length, at a multiple of it, become a hole. Smaller ones would cost more calls than they save blocks.
+/// Zeros that fill a block of this length, as far as it is in the buffer, become a hole. Smaller holes would cost more
+/// calls than they save blocks.
 const HOLE: usize = 32 * 1024;
 
 /// Writes a file's content, which `stored` gives, extent after extent.
@@ -25,8 +26,8 @@ pub(super) fn write(file: &OwnedFd, entry: &Entry, stored: &mut impl BufRead) ->
                 Err(error) => return Err(ReadError::from(error).into()),
             };
             let piece = &piece[..piece.len().min(usize::try_from(until - at).unwrap_or(usize::MAX))];
-            let written = write_piece(file, at, piece).map_err(|error| failed(entry, error))?;
-            end = end.max(written);
+            let written = if entry.size < HOLE as u64 { write_all(file, at, piece) } else { write_piece(file, at, piece) };
+            end = end.max(written.map_err(|error| failed(entry, error))?);
             at += piece.len() as u64;
             let length = piece.len();
             stored.consume(length);
@@ -53,7 +54,7 @@ fn write_piece(file: &OwnedFd, at: u64, piece: &[u8]) -> rustix::io::Result<u64>
     while here < piece.len() {
         let to_boundary = HOLE - usize::try_from((at + here as u64) % HOLE as u64).unwrap_or(0);
         let block = &piece[here..piece.len().min(here + to_boundary)];
-        if block.len() == HOLE && is_zero(block) {
+        if is_zero(block) {
             if from < here {
                 end = write_all(file, at + from as u64, &piece[from..here])?;
             }
