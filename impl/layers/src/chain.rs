@@ -23,20 +23,36 @@ impl FromStr for LayerId {
     }
 }
 
-/// Layers over one another, the topmost first. Empty: an empty file system.
+/// Layers over one another, the lowest first. Empty: an empty file system.
 #[derive(Clone, Debug, Default)]
 pub struct Chain(Vec<Layer>);
 
 impl Chain {
-    /// A chain of `layers`, the topmost first.
+    /// A chain of `layers`, the lowest first.
     #[must_use]
     pub fn new(layers: Vec<Layer>) -> Self {
         Self(layers)
     }
 
-    /// The layers, the topmost first.
+    /// Lays one more on top.
+    pub fn push(&mut self, layer: Layer) {
+        self.0.push(layer);
+    }
+
+    /// The layers, the lowest first.
     #[must_use]
     pub fn layers(&self) -> &[Layer] {
         &self.0
+    }
+
+    /// The topmost layer alone.
+    pub(crate) fn topmost(&self) -> Self {
+        Self(self.0.last().cloned().into_iter().collect())
+    }
+
+    /// The topmost.
+    #[must_use]
+    pub fn top(&self) -> Option<&Layer> {
+        self.0.last()
     }
 }

@@ -30,7 +30,7 @@ pub(crate) fn directory(store: &Inner, top: Option<LayerId>) -> PathBuf {
 
 /// Makes them if this is the first container on `chain`.
 pub(crate) fn ensure(store: &Inner, chain: &Chain) -> Result<()> {
-    let place = directory(store, chain.layers().first().map(crate::Layer::id));
+    let place = directory(store, chain.top().map(crate::Layer::id));
     if place.exists() {
         return Ok(());
     }

@@ -53,7 +53,7 @@ impl Layers {
         init::ensure(&self.0, chain)?;
         let staging = self.0.stage("container")?;
         let record =
-            Record { driver: self.0.driver, layers: chain.layers().iter().map(|layer| layer.id().0).collect() };
+            Record { driver: self.0.driver, layers: chain.layers().iter().rev().map(|layer| layer.id().0).collect() };
         let rootfs = Rootfs { container, store: Arc::clone(&self.0), record };
         rootfs.record.driver.driver().create(staging.path(), &rootfs.lower())?;
         write_json(&staging.path().join("rootfs.json"), &rootfs.record)?;

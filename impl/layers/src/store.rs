@@ -181,7 +181,9 @@ impl Layers {
         if let Some(here) = self.get(id) {
             return Ok(here);
         }
-        let tree = self.0.lower(lower).tree().map_err(|error| Error::io("opening the layers of", staging.path(), error))?;
+        // A chain may be long, and few archives leave anything unsaid but their root, which is the next layer's.
+        let lower = if unpacker.asks_below() { self.0.lower(lower) } else { self.0.lower(&lower.topmost()) };
+        let tree = lower.tree().map_err(|error| Error::io("opening the layers of", staging.path(), error))?;
         let Totals { files, links } = unpacker.finish(&tree)?;
         let info = Info { files, links, digest: digest.to_string(), parsed: Some(digest) };
         write_json(&staging.path().join("layer.json"), &info)?;
@@ -386,9 +388,9 @@ impl Inner {
         self.root.join("tree").join(id.to_string())
     }
 
-    /// The directories of a chain.
+    /// The directories of a chain, the topmost first.
     pub(crate) fn lower(&self, chain: &Chain) -> Lower {
-        let directories = chain.layers().iter().map(|layer| self.layer(layer.id).join("diff")).collect();
+        let directories = chain.layers().iter().rev().map(|layer| self.layer(layer.id).join("diff")).collect();
         Lower { directories, marks: self.marks }
     }
 

@@ -296,9 +296,9 @@ fn a_diff_over_the_same_image_makes_the_same_tree(driver: DriverKind, root: &Pat
     rootfs.diff(&mut diff).unwrap();
     assert_eq!(paths(&diff), [".wh.capable", "home/", "home/.wh.a", "home/b", "owned", "tmp/", "x/"]);
     let committed = keep(&layers, 77, &diff, &image);
-    let mut all = vec![committed];
-    all.extend(image.layers().iter().cloned());
-    let second = layers.create_rootfs(id(101), &Chain::new(all)).unwrap();
+    let mut second = image.clone();
+    second.push(committed);
+    let second = layers.create_rootfs(id(101), &second).unwrap();
     let tree = |rootfs: &drydock_layers::Rootfs| {
         let mut bytes = Vec::new();
         rootfs.export(&mut bytes).unwrap();

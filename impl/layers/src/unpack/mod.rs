@@ -255,6 +255,11 @@ impl Unpacker {
         Ok(true)
     }
 
+    /// Whether more is to be taken from beneath than the root's attributes.
+    pub(crate) fn asks_below(&self) -> bool {
+        !self.deferred.is_empty() || self.places.has_implied()
+    }
+
     /// Takes from `lower`, the tree beneath, what the archive left unsaid, and sets the directories' times.
     pub(crate) fn finish(mut self, lower: &Tree) -> Result<Totals> {
         for (target, path) in std::mem::take(&mut self.deferred) {

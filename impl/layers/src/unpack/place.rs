@@ -71,6 +71,10 @@ impl Places {
         self.implied.remove(path);
     }
 
+    pub(super) fn has_implied(&self) -> bool {
+        !self.implied.is_empty()
+    }
+
     /// Directories that were made though no entry spoke of them, parents first.
     pub(super) fn take_implied(&mut self) -> BTreeSet<Vec<u8>> {
         std::mem::take(&mut self.implied)

@@ -55,12 +55,12 @@ pub(crate) fn keep(layers: &Layers, number: u8, archive: &[u8], lower: &Chain) -
 
 /// A chain of layers with these archives, the lowest first.
 pub(crate) fn chain(layers: &Layers, archives: &[Vec<u8>]) -> Chain {
-    let mut held: Vec<Layer> = Vec::new();
+    let mut chain = Chain::default();
     for (number, archive) in archives.iter().enumerate() {
-        let lower = Chain::new(held.clone());
-        held.insert(0, keep(layers, u8::try_from(number).unwrap() + 1, archive, &lower));
+        let layer = keep(layers, u8::try_from(number).unwrap() + 1, archive, &chain);
+        chain.push(layer);
     }
-    Chain::new(held)
+    chain
 }
 
 /// Why this machine cannot run the suite of a driver.
