@@ -11,9 +11,9 @@ use rustix::io::Errno;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A file or directory of the host that is seen at a path of the container.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +28,8 @@ pub struct Graft {
 ///
 /// # Errors
 /// `Io`, `Sink`.
-pub fn pack_directory(from: impl AsFd, to: &mut dyn Write) -> Result<()> {
-    let handle = files::open_directory(from, b".").map_err(|error| Error::io("opening", ".", error))?;
+pub fn pack_directory(from: &Path, to: &mut dyn Write) -> Result<()> {
+    let handle = files::open_root(from).map_err(|error| Error::io("opening", from, error))?;
     let mut packer = Packer::new(to);
     packer.root(&Tree::plain(handle))?;
     packer.finish()

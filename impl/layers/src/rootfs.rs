@@ -18,9 +18,10 @@ use crate::tree::Tree;
 use crate::whiteout;
 use drydock_core::{Id, fault};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 /// The kernel lays no more directories over one another.
 const MOST_LAYERS: usize = 500;
@@ -31,11 +32,11 @@ const MOST_LAYERS: usize = 500;
 pub struct Rootfs {
     container: Id,
     store: Arc<Inner>,
-    record: Record,
+    record: Arc<Record>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Record {
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Record {
     driver: DriverKind,
     /// The topmost first.
     layers: Vec<Id>,
@@ -54,28 +55,38 @@ impl Layers {
         let staging = self.0.stage("container")?;
         let record =
             Record { driver: self.0.driver, layers: chain.layers().iter().rev().map(|layer| layer.id().0).collect() };
-        let rootfs = Rootfs { container, store: Arc::clone(&self.0), record };
+        let rootfs = Rootfs { container, store: Arc::clone(&self.0), record: Arc::new(record) };
         rootfs.record.driver.driver().create(staging.path(), &rootfs.lower())?;
         write_json(&staging.path().join("rootfs.json"), &rootfs.record)?;
         let place = rootfs.place();
         fault::point("layers.rootfs").map_err(|error| Error::io("making", &place, error))?;
-        staging.rename(&place).map_err(|error| Error::io("making", &place, error))?;
         self.0.pin(&rootfs.pinned())?;
+        if let Err(error) = staging.rename(&place) {
+            self.0.unpin(&rootfs.pinned())?;
+            return Err(Error::io("making", &place, error));
+        }
+        rootfs.known().insert(container, Arc::clone(&rootfs.record));
         Ok(rootfs)
     }
 
-    /// Finds it again after a restart. Once: its layers stay from now on as long as it does.
+    /// A container's root file system.
     ///
     /// # Errors
     /// `NoSuchRootfs`, `NoSuchLayer`, `Io`.
     pub fn rootfs(&self, container: Id) -> Result<Rootfs> {
+        let mut known = self.0.containers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(record) = known.get(&container) {
+            return Ok(Rootfs { container, store: Arc::clone(&self.0), record: Arc::clone(record) });
+        }
+        // The first time after a restart.
         let place = self.0.root.join("containers").join(container.to_string());
         if !place.exists() {
             return Err(Error::NoSuchRootfs(container));
         }
-        let record = read_json(&place.join("rootfs.json"))?;
+        let record = Arc::new(read_json(&place.join("rootfs.json"))?);
         let rootfs = Rootfs { container, store: Arc::clone(&self.0), record };
         self.0.pin(&rootfs.pinned())?;
+        known.insert(container, Arc::clone(&rootfs.record));
         Ok(rootfs)
     }
 }
@@ -201,8 +212,15 @@ impl Rootfs {
     /// # Errors
     /// `Io`; what could be removed is.
     pub fn remove(self) -> Result<()> {
+        if self.known().remove(&self.container).is_none() {
+            return Ok(());
+        }
         let removed = self.store.discard(&self.place());
         removed.and(self.store.unpin(&self.pinned()))
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<Id, Arc<Record>>> {
+        self.store.containers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn place(&self) -> PathBuf {

@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::pack::Packer;
 use crate::remove::remove_tree;
+use crate::rootfs::Record;
 use crate::tar::Reader;
 use crate::tree::{Part, Tree};
 use crate::unpack::{Totals, Unpacker};
@@ -46,6 +47,8 @@ pub(crate) struct Inner {
     pub(crate) marks: Marks,
     /// Held for moments only: nothing is read, written or removed under it but names.
     table: Mutex<HashMap<LayerId, Slot>>,
+    /// Root file systems on disk that lie on their layers. Taken before [`Self::table`].
+    pub(crate) containers: Mutex<HashMap<Id, Arc<Record>>>,
 }
 
 /// What is known of a layer on disk.
@@ -117,7 +120,7 @@ impl Layers {
                 table.insert(LayerId(id), Slot { info, holders: 0, pins: 0, retained: false });
             }
         }
-        Ok(Self(Arc::new(Inner { root, driver, marks, table: Mutex::new(table) })))
+        Ok(Self(Arc::new(Inner { root, driver, marks, table: Mutex::new(table), containers: Mutex::default() })))
     }
 
     /// The driver of containers that are made now.

@@ -20,7 +20,6 @@ impl Driver for Vfs {
     fn create(&self, own: &Path, lower: &Lower) -> Result<()> {
         let root = own.join("tree");
         fs::create_dir(&root).map_err(|error| Error::io("making", &root, error))?;
-        let handle = crate::files::open_root(&root).map_err(|error| Error::io("opening", &root, error))?;
         let tree = lower.tree().map_err(|error| Error::io("opening the layers of", own, error))?;
         let (reader, writer) = io::pipe().map_err(|error| Error::io("copying to", &root, error))?;
         let (packed, unpacked) = std::thread::scope(|scope| {
@@ -30,7 +29,7 @@ impl Driver for Vfs {
                 packer.root(&tree)?;
                 packer.finish()
             });
-            let unpacked = crate::unpack::unpack_into(handle, reader);
+            let unpacked = crate::unpack::unpack_into(&root, reader);
             (packing.join(), unpacked)
         });
         match (packed, unpacked) {

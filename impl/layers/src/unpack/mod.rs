@@ -21,7 +21,8 @@ use place::{Places, cleaned};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, linkat, makedev, mknodat, openat, symlinkat, unlinkat};
 use rustix::io::Errno;
 use std::io::{BufRead, BufReader, Read};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
+use std::path::Path;
 
 /// What lies in an unpacked archive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,8 +38,8 @@ pub struct Totals {
 ///
 /// # Errors
 /// `Archive`, `Source`, `Full`, `Io`. What was laid out until then stays.
-pub fn unpack_into(directory: impl AsFd, archive: impl Read + Send) -> Result<Totals> {
-    let root = files::open_directory(directory, b".").map_err(|error| Error::io("opening", ".", error))?;
+pub fn unpack_into(directory: &Path, archive: impl Read + Send) -> Result<Totals> {
+    let root = files::open_root(directory).map_err(|error| Error::io("opening", directory, error))?;
     let mut reader = Reader::new(crate::Compression::open(archive)?);
     let mut unpacker = Unpacker::new(root, None);
     unpacker.run(&mut reader)?;
