@@ -1,10 +1,17 @@
 //! A container's part of the network.
 
+use crate::addresses::Lease;
+use crate::namespace;
+use crate::netlink::{link_by_name, remove_link};
+use crate::network::Inner;
+use crate::publish::Publication;
 use crate::{Error, Published, Statistics};
 use drydock_core::Id;
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::sync::Arc;
+use tracing::warn;
 
 /// Where a container's network namespace is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,14 +56,32 @@ pub struct Endpoint {
     pub hairpin: bool,
 }
 
-/// A container's part of the network. Dropping it gives address and ports back and lets the namespace go; processes
-/// that still are in it keep it alive, without a way out.
+/// A container's part of the network. Dropping it closes its ports at once; rules, interface and path go in the
+/// background, then address and ports are free. Processes that still are in the namespace keep it alive, without a way
+/// out.
 #[derive(Debug)]
 pub struct Attachment {
     record: Record,
+    held: Option<Held>,
+}
+
+/// What an attachment holds of the network, or what was gathered for one so far. Dropping it gives it back.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) network: Arc<Inner>,
+    pub(crate) publication: Option<Publication>,
+    /// Index of the host's end.
+    pub(crate) interface: Option<u32>,
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) lease: Option<Lease>,
 }
 
 impl Attachment {
+    pub(crate) fn new(record: Record, held: Held) -> Self {
+        held.network.live().insert(record.container, record.clone());
+        Self { record, held: Some(held) }
+    }
+
     /// Where the namespace is.
     #[must_use]
     pub fn namespace(&self) -> &Namespace {
@@ -72,13 +97,65 @@ impl Attachment {
     /// What went over the interface so far, as the container sees it; zeros where it has none of its own.
     ///
     /// # Errors
-    /// `Netlink`.
+    /// `Netlink`; `InterfaceGone`.
     pub fn statistics(&self) -> Result<Statistics, Error> {
-        todo!()
+        let (Some(held), Some(endpoint)) = (&self.held, &self.record.endpoint) else {
+            return Ok(Statistics::default());
+        };
+        let link = link_by_name(&held.network.host, &endpoint.interface)
+            .map_err(|source| Error::Netlink { what: "reading an interface", source })?;
+        let link = link.ok_or_else(|| Error::InterfaceGone(endpoint.interface.clone()))?;
+        Ok(link.statistics.of_other_end())
     }
 
-    /// Leaves everything in place for the next daemon, which claims it.
-    pub fn leave(self) {
-        todo!()
+    /// Leaves everything in place for the next daemon, which claims it. Until then, nobody serves the ports that are
+    /// reached by the proxy.
+    pub fn leave(mut self) {
+        let Some(mut held) = self.held.take() else { return };
+        if let Some(publication) = held.publication.take() {
+            publication.leave();
+        }
+        held.interface = None;
+        held.path = None;
+        // Its address is in use as long as this daemon lives.
+        std::mem::forget(held.lease.take());
+    }
+}
+
+impl Drop for Attachment {
+    fn drop(&mut self) {
+        if let Some(held) = &self.held {
+            held.network.live().remove(&self.record.container);
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Clients see a closed port before the answer that says so.
+        if let Some(publication) = &mut self.publication {
+            publication.close();
+        }
+        let (publication, interface) = (self.publication.take(), self.interface.take());
+        let (path, lease) = (self.path.take(), self.lease.take());
+        if publication.is_none() && interface.is_none() && path.is_none() {
+            return;
+        }
+        let host = Arc::clone(&self.network.host);
+        self.network.teardown.later(move || {
+            if let Some(Err(error)) = publication.map(Publication::take_down) {
+                warn!(%error, "the rules of a container's ports stay");
+            }
+            if let Some(index) = interface
+                && let Err(error) = host.request([remove_link(index)])
+                && error.raw_os_error() != Some(nix::libc::ENODEV)
+            {
+                warn!(%error, index, "a container's interface stays");
+            }
+            if let Some(Err(error)) = path.map(|path| namespace::remove(&path)) {
+                warn!(%error, "a container's namespace stays");
+            }
+            drop(lease);
+        });
     }
 }

@@ -87,6 +87,12 @@ impl Cidr {
         Ipv4Addr::from_bits(self.address.to_bits() & self.mask())
     }
 
+    /// The network, its address without host bits.
+    #[must_use]
+    pub fn truncated(self) -> Self {
+        Self { address: self.network(), ..self }
+    }
+
     /// The address with all host bits 1.
     #[must_use]
     pub fn broadcast(self) -> Ipv4Addr {

@@ -2,7 +2,7 @@
 
 use crate::{Cidr, Protocol};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 /// Why the network refused or failed.
@@ -16,8 +16,8 @@ pub enum Error {
     BridgeWithoutAddress(String),
     #[error("the bridge {bridge} has the address {found}, not {wanted}")]
     BridgeAddress { bridge: String, found: Cidr, wanted: Cidr },
-    #[error("the bridge {0} is the work of another daemon")]
-    BridgeTaken(String),
+    #[error("every name for a bridge is taken")]
+    NoFreeBridge,
     #[error("no network is free for a bridge")]
     NoFreeNetwork,
     #[error("{inner} is no part of {outer}")]
@@ -39,6 +39,11 @@ pub enum Error {
         source: io::Error,
     },
 
+    #[error("{0} is in use already")]
+    AddressTaken(Ipv4Addr),
+    #[error("the interface {0} is gone")]
+    InterfaceGone(String),
+
     // The world
     #[error("netlink: {what}")]
     Netlink {
@@ -46,8 +51,14 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    #[error("iptables: {0}")]
-    Rules(String),
+    #[error("running {program}")]
+    Run {
+        program: &'static str,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{program}: {message}")]
+    Rules { program: &'static str, message: String },
     #[error("{what} {path}")]
     File {
         what: &'static str,

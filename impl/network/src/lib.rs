@@ -25,16 +25,26 @@
 
 #![forbid(unsafe_code)]
 
+mod addresses;
 mod attachment;
+mod bridge;
 mod config;
 mod error;
 mod files;
+mod namespace;
+mod netlink;
 mod network;
 mod port;
+mod ports;
+mod proxy;
+mod publish;
+mod ready;
+mod rules;
 mod statistics;
+mod teardown;
 
 pub use attachment::{Attachment, Endpoint, Namespace, Record};
-pub use config::{Bridge, Cidr, Config};
+pub use config::{Bridge, Cidr, Config, ParseCidrError};
 pub use error::Error;
 pub use files::{Hosts, ResolvConf, hostname};
 pub use network::{Bridged, Info, Mode, Network};

@@ -13,3 +13,20 @@ pub struct Statistics {
     pub tx_errors: u64,
     pub tx_dropped: u64,
 }
+
+impl Statistics {
+    /// As the other end of the pair counts: what one receives, the other sent.
+    #[must_use]
+    pub(crate) fn of_other_end(self) -> Self {
+        Self {
+            rx_bytes: self.tx_bytes,
+            rx_packets: self.tx_packets,
+            rx_errors: self.tx_errors,
+            rx_dropped: self.tx_dropped,
+            tx_bytes: self.rx_bytes,
+            tx_packets: self.rx_packets,
+            tx_errors: self.rx_errors,
+            tx_dropped: self.rx_dropped,
+        }
+    }
+}
