@@ -10,4 +10,5 @@ pub mod judging;
 pub mod recorded;
 pub mod run;
 pub mod scenarios;
+pub mod sensitivity;
 pub mod verdict;

@@ -2,17 +2,19 @@
 
 use std::{collections::BTreeMap, fs, io::IsTerminal, path::PathBuf, process::ExitCode};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::ValueEnum;
 use drydock_conformance::{
+    exchange::Recordings,
     recorded,
     run::{Allow, Daemon, Event, Interrupt, Options, Require, Target, run as run_suite},
+    sensitivity::sensitivity,
     verdict::{Deviations, Report, Verdict, changes},
 };
 use drydock_spec::{Spec, VERSIONS, Version, judge::Level};
 
 use crate::{
-    artifacts,
+    artifacts, cargo,
     image::{self, Program},
 };
 
@@ -69,6 +71,9 @@ pub(crate) struct Args {
     /// Mutate recorded exchanges and print which check caught which mutation.
     #[arg(long)]
     sensitivity: bool,
+    /// Of each mutation, how many survivors to print.
+    #[arg(long, default_value_t = 10, value_name = "COUNT")]
+    survivors: usize,
     /// The program in the suite's image.
     #[arg(long, value_enum, default_value = "own")]
     image: Program,
@@ -99,7 +104,10 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         return list(spec, &args);
     }
     if args.sensitivity {
-        bail!("sensitivity is not linked in yet");
+        let table = sensitivity(spec, &Recordings::of_the_project())?;
+        print!("{}", table.show(args.survivors));
+        let (applied, caught) = table.totals();
+        return Ok(if caught * 100 >= applied * 95 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     // Before any thread is started: they inherit that the signals wait.
     let interrupt = Interrupt::on_signals();
@@ -166,10 +174,21 @@ fn options(args: &Args) -> Result<Options> {
                 RequireName::Everything => Require::Everything,
             })
             .collect(),
-        deviations: args.deviations.as_deref().map(Deviations::read).transpose()?,
+        deviations: deviations(args)?,
         image,
         run: run_id(),
     })
+}
+
+/// The deviations asked for; of recordings those that are known of genuine daemons under older prefixes.
+fn deviations(args: &Args) -> Result<Option<Deviations>> {
+    let known = cargo::root().join("conformance/deviations/recordings.toml");
+    let path = match (&args.deviations, &args.target) {
+        (Some(path), _) => path,
+        (None, Some(Target::Recordings(_))) => &known,
+        (None, _) => return Ok(None),
+    };
+    Ok(Some(Deviations::read(path)?))
 }
 
 /// Short, and unlike any other run's.

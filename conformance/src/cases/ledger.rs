@@ -36,6 +36,9 @@ pub struct Ledger<'s> {
     checks: BTreeMap<String, Check>,
 }
 
+/// The outcome of a request to a route that is not there.
+const NO_SUCH_PAGE: &str = "no-such-page";
+
 /// What is known of one check so far.
 #[derive(Default)]
 struct Check {
@@ -109,7 +112,8 @@ impl<'s> Ledger<'s> {
             return true;
         }
         let Some(outcome) = outcome.and_then(|id| find(self.spec, endpoint, id)) else { return false };
-        self.is_documented(outcome)
+        // A route that the version lacks and the daemon has is no failure.
+        outcome.id != NO_SUCH_PAGE && self.is_documented(outcome)
     }
 
     fn is_documented(&self, outcome: &Outcome) -> bool {
@@ -123,7 +127,9 @@ impl<'s> Ledger<'s> {
         match situation.expected {
             Some(expected) if expected != candidate.outcome.id => {
                 if self.is_due(endpoint, Some(expected)) {
-                    let what = format!("the answer is {}, not {expected}", candidate.outcome.id);
+                    let status = situation.exchange.status().unwrap_or_default();
+                    let due = self.statuses(endpoint, Some(expected));
+                    let what = format!("{status}, {}, where {expected} answers {due:?}", candidate.outcome.id);
                     self.fail_outcome(endpoint, Some(expected), situation, vec![what]);
                 }
             }
@@ -146,15 +152,9 @@ impl<'s> Ledger<'s> {
             candidates.iter().filter(meant).min_by_key(|candidate| (candidate.front, candidate.differences.len()));
         let Some(nearest) = nearest else {
             let status = situation.exchange.status().unwrap_or_default();
-            let due: Vec<u16> = situation
-                .expected
-                .and_then(|id| find(self.spec, endpoint, id))
-                .into_iter()
-                .flat_map(|outcome| outcome.answers(self.version, self.version))
-                .flat_map(|(_, answer)| answer.status.all().to_vec())
-                .collect();
+            let due = self.statuses(endpoint, situation.expected);
             let what = match (situation.expected, due.is_empty()) {
-                (Some(expected), false) => format!("status {status}, where {expected} answers {due:?}"),
+                (Some(expected), false) => format!("{status}, where {expected} answers {due:?}"),
                 _ => format!("no outcome has status {status}"),
             };
             return self.fail_outcome(endpoint, situation.expected, situation, vec![what]);
@@ -173,6 +173,13 @@ impl<'s> Ledger<'s> {
         } else {
             self.fail_outcome(endpoint, Some(&nearest.outcome.id), situation, others);
         }
+    }
+
+    /// The statuses of an outcome in the version.
+    fn statuses(&self, endpoint: Option<&Endpoint>, outcome: Option<&str>) -> Vec<u16> {
+        let outcome = outcome.and_then(|id| find(self.spec, endpoint, id));
+        let answers = outcome.into_iter().flat_map(|outcome| outcome.answers(self.version, self.version));
+        answers.flat_map(|(_, answer)| answer.status.all().to_vec()).collect()
     }
 
     /// The endpoint exists: something of its own answered.

@@ -44,6 +44,14 @@ impl Exchange {
     }
 }
 
+/// How many frames an answer was recorded as.
+pub(crate) fn frames_of(response: &Response) -> usize {
+    match &response.content {
+        Content::Frames(frames) => frames.len(),
+        _ => 0,
+    }
+}
+
 /// Where an exchange was seen.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {

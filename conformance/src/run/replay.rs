@@ -124,7 +124,8 @@ fn judge_file(
         if outcome.is_none() && level(file) == Level::Documented {
             continue;
         }
-        ledger.observe(Situation { label: &label, expected: outcome.filter(|_| !file.is_own()), exchange });
+        let expected = outcome.filter(|_| level(file) == Level::Documented);
+        ledger.observe(Situation { label: &label, expected, exchange });
     }
     let mut findings = ledger.into_findings();
     findings.extend(scenarios::replay(version, file, &exchanges));
