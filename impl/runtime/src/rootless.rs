@@ -12,6 +12,12 @@ pub fn is_root() -> bool {
     geteuid().is_root()
 }
 
+/// Whether this process is in a user namespace that somebody made, where some of root's powers are missing.
+pub(crate) fn in_user_namespace() -> bool {
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    !map.split_whitespace().eq(["0", "0", "4294967295"])
+}
+
 /// Moves this process, which has one thread, into a user namespace where its user is root. No other id exists there:
 /// no other user can run, no device node be made, no cgroup be used that was not given to this user.
 ///

@@ -41,18 +41,41 @@ impl Program {
     }
 }
 
-/// Signals as a new program expects them: none blocked, and SIGPIPE, which Rust's start-up code ignores (and an exec
-/// would pass that on), at its default.
+/// Signals as a new program expects them: none blocked, none ignored. Rust's start-up code ignores SIGPIPE, whoever
+/// spawned us may have ignored others (C libraries leave their internal ones so), and an exec would pass that on.
 pub(crate) fn reset_signals() -> Result<(), Errno> {
-    // SAFETY: an all-zero sigset_t is a valid value, which sigemptyset then sets. SIG_DFL is no handler function, and
-    // no handler of ours is replaced.
+    for signal in 1..=KERNEL_SIGNALS {
+        let default = KernelSigaction::default();
+        // SAFETY: `default` is a live kernel sigaction of the set size given; SIG_DFL is no handler function. The
+        // library's own wrapper would refuse its internal signals. SIGKILL and SIGSTOP answer an error, rightly.
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                &raw const default,
+                std::ptr::null_mut::<KernelSigaction>(),
+                size_of::<u64>(),
+            )
+        };
+    }
+    // SAFETY: an all-zero sigset_t is a valid value, which sigemptyset then sets.
     let result = unsafe {
         let mut none: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&mut none);
-        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
         libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut())
     };
     if result == 0 { Ok(()) } else { Err(last_error()) }
+}
+
+const KERNEL_SIGNALS: libc::c_int = 64;
+
+/// The kernel's `struct sigaction`: all zeros are SIG_DFL without flags, on every architecture; the order of the fields
+/// behind the first does not matter then.
+#[repr(C)]
+#[derive(Default)]
+struct KernelSigaction {
+    handler: u64,
+    rest: [u64; 3],
 }
 
 /// Ends this process on the spot: no destructor, no exit handler. For a child that is a copy of another process,

@@ -8,7 +8,7 @@ use drydock_shim_protocol::{
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
@@ -22,7 +22,7 @@ const BUSYBOX: &str = "/usr/bin/busybox";
 pub(crate) const CGROUP_PARENT: &str = "/drydock-shim-tests";
 
 /// Longer than anything here takes: a test that waits so long has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Whether lives can be led here; says why not.
 pub(crate) fn can_live() -> bool {
@@ -50,6 +50,21 @@ pub(crate) struct Life {
 
 impl Life {
     pub(crate) fn begin() -> Self {
+        Self::begin_by(spawn)
+    }
+
+    /// One whose shim meets a fault.
+    pub(crate) fn begin_with_fault(fault: &str) -> Self {
+        Self::begin_by(|program, dir| {
+            // The environment of this process is other tests' too: the variable goes by a program of its own.
+            let script = dir.join("faulty-shim");
+            fs::write(&script, format!("#!/bin/sh\nDRYDOCK_FAULT='{fault}' exec {} \"$@\"\n", program.display()))?;
+            fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
+            spawn(&script, dir)
+        })
+    }
+
+    fn begin_by(spawn: impl FnOnce(&Path, &Path) -> std::io::Result<(Child, UnixStream)>) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let id = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let dir = std::env::temp_dir().join(format!("drydock-life-{id}"));
@@ -220,6 +235,10 @@ impl Wish {
         Self { framing: Framing::Raw, ..Self::default() }
     }
 
+    pub(crate) fn output_and_input() -> Self {
+        Self::default()
+    }
+
     pub(crate) fn output() -> Self {
         Self { streams: Streams { stdin: false, stdout: true, stderr: true }, ..Self::default() }
     }
@@ -265,7 +284,7 @@ pub(crate) fn read_until(mut socket: &UnixStream, text: &str) -> String {
     let mut seen = String::new();
     let mut buffer = [0; 4096];
     while !seen.contains(text) {
-        let length = socket.read(&mut buffer).unwrap();
+        let length = socket.read(&mut buffer).unwrap_or_else(|error| panic!("{error}, before {text:?}: {seen:?}"));
         assert!(length > 0, "ended before {text:?}: {seen:?}");
         seen.push_str(&String::from_utf8_lossy(&buffer[..length]));
     }
