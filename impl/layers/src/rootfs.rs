@@ -57,7 +57,7 @@ impl Layers {
             Record { driver: self.0.driver, layers: chain.layers().iter().rev().map(|layer| layer.id().0).collect() };
         let rootfs = Rootfs { container, store: Arc::clone(&self.0), record: Arc::new(record) };
         rootfs.record.driver.driver().create(staging.path(), &rootfs.lower())?;
-        write_json(&staging.path().join("rootfs.json"), &rootfs.record)?;
+        write_json(&staging.path().join("rootfs.json"), &*rootfs.record)?;
         let place = rootfs.place();
         fault::point("layers.rootfs").map_err(|error| Error::io("making", &place, error))?;
         self.0.pin(&rootfs.pinned())?;
