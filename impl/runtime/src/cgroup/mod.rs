@@ -127,14 +127,7 @@ impl Cgroup {
     fn add(&mut self, hierarchy: &Hierarchy, id: &str, parent: &str) -> Result<(), Failure> {
         let path = hierarchy.directory(parent, id);
         let parents = path.parent().unwrap_or(&hierarchy.mount).to_owned();
-        if !parents.is_dir() {
-            fs::create_dir_all(&parents).map_err(|error| failure(&parents, &error))?;
-        }
-        // A directory that is there already is an earlier run's that nobody cleaned up: its limits are written anew.
-        match fs::create_dir(&path) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            result => result.map_err(|error| failure(&path, &error))?,
-        }
+        make_directory(&path, &parents)?;
         let file = path.join("cgroup.procs");
         let opened = OpenOptions::new().write(true).open(&file);
         let procs = opened.map_err(|error| {
@@ -165,6 +158,22 @@ fn is_wanted(hierarchy: &Hierarchy, wanted: &Cgroups) -> bool {
         "pids" => limits.pids.is_some(),
         name => ALWAYS.contains(&name),
     })
+}
+
+/// Makes a directory and what is missing above it, which somebody may remove as unused at the same time.
+fn make_directory(path: &Path, parents: &Path) -> Result<(), Failure> {
+    const TRIES: u32 = 10;
+    for _ in 0..TRIES {
+        match fs::create_dir(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                fs::create_dir_all(parents).map_err(|error| failure(parents, &error))?;
+            }
+            // One that is there already is an earlier run's that nobody cleaned up: its limits are written anew.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
+            result => return result.map_err(|error| failure(path, &error)),
+        }
+    }
+    Err(failure(path, &ErrorKind::NotFound.into()))
 }
 
 fn removed(path: &Path) -> bool {

@@ -206,6 +206,9 @@ impl Drop for Life {
         let _ = self.shim.wait();
         let _ = cleanup(&program(), &self.dir, &self.id, CGROUP_PARENT);
         let _ = fs::remove_dir_all(&self.dir);
+        for hierarchy in fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
+            let _ = fs::remove_dir(hierarchy.path().join(&CGROUP_PARENT[1..])); // The last life's; else it is in use.
+        }
     }
 }
 
@@ -262,7 +265,8 @@ pub(crate) fn process(args: &[&str]) -> ProcessSpec {
 
 pub(crate) fn program() -> PathBuf {
     // Another build, such as the static one, can be put to the same tests.
-    std::env::var_os("DRYDOCK_SHIM").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_drydock-shim")), PathBuf::from)
+    let built = option_env!("CARGO_BIN_EXE_drydock-shim").map(PathBuf::from);
+    std::env::var_os("DRYDOCK_SHIM").map(PathBuf::from).or(built).expect("DRYDOCK_SHIM names the program")
 }
 
 /// Directories of a container's cgroup, in all hierarchies.
