@@ -2,7 +2,7 @@
 
 use crate::addresses::Lease;
 use crate::namespace;
-use crate::netlink::{link_by_name, remove_link};
+use crate::netlink::link_by_name;
 use crate::network::Inner;
 use crate::publish::Publication;
 use crate::{Error, Published, Statistics};
@@ -56,9 +56,8 @@ pub struct Endpoint {
     pub hairpin: bool,
 }
 
-/// A container's part of the network. Dropping it closes its ports at once; rules, interface and path go in the
-/// background, then address and ports are free. Processes that still are in the namespace keep it alive, without a way
-/// out.
+/// A container's part of the network. Dropping it closes its ports at once; rules and path go in the background, then
+/// the ports are free. Processes that still are in the namespace keep it and its address, until the last one is gone.
 #[derive(Debug)]
 pub struct Attachment {
     record: Record,
@@ -136,26 +135,22 @@ impl Drop for Held {
         if let Some(publication) = &mut self.publication {
             publication.close();
         }
-        let (publication, interface) = (self.publication.take(), self.interface.take());
-        let (path, lease) = (self.path.take(), self.lease.take());
-        if publication.is_none() && interface.is_none() && path.is_none() {
+        let (publication, path) = (self.publication.take(), self.path.take());
+        let end = self.interface.take().zip(self.lease.take());
+        if publication.is_none() && path.is_none() {
             return;
         }
-        let host = Arc::clone(&self.network.host);
+        let dying = Arc::clone(&self.network.dying);
         self.network.teardown.later(move || {
             if let Some(Err(error)) = publication.map(Publication::take_down) {
                 warn!(%error, "the rules of a container's ports stay");
             }
-            if let Some(index) = interface
-                && let Err(error) = host.request([remove_link(index)])
-                && error.raw_os_error() != Some(nix::libc::ENODEV)
-            {
-                warn!(%error, index, "a container's interface stays");
-            }
             if let Some(Err(error)) = path.map(|path| namespace::remove(&path)) {
                 warn!(%error, "a container's namespace stays");
             }
-            drop(lease);
+            if let Some((index, lease)) = end {
+                dying.add(index, lease);
+            }
         });
     }
 }

@@ -11,7 +11,7 @@
 //! let network = Network::open(Config::new("/run/drydock"))?;
 //! let attachment = network.attach(&drydock_core::Id::random(), &Mode::Bridge(Bridged::default()))?;
 //! println!("{:?} {:?}", attachment.namespace(), attachment.record().endpoint);
-//! drop(attachment); // Gives address and ports back at once; the kernel's part goes on in the background.
+//! drop(attachment); // Ports close at once; the rest goes on in the background.
 //! network.shutdown(); // Waits for that part.
 //! # Ok(()) }
 //! ```
@@ -29,6 +29,7 @@ mod addresses;
 mod attachment;
 mod bridge;
 mod config;
+mod dying;
 mod error;
 mod files;
 mod namespace;

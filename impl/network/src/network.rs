@@ -1,8 +1,9 @@
 //! The network as a whole.
 
-use crate::addresses::Addresses;
+use crate::addresses::{Addresses, Lease};
 use crate::attachment::Held;
 use crate::bridge::{self, BridgeLink};
+use crate::dying::Dying;
 use crate::netlink::{Socket, add_address, add_default_route, dump_links, link_by_name, remove_link, set_link};
 use crate::proxy::Proxy;
 use crate::publish::{Publication, Publisher};
@@ -30,6 +31,7 @@ pub struct Network(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) host: Arc<Socket>,
     pub(crate) teardown: Teardown,
+    pub(crate) dying: Arc<Dying>,
     live: Mutex<HashMap<Id, Record>>,
     bridged: Option<BridgedNetwork>,
     namespaces: PathBuf,
@@ -117,8 +119,9 @@ impl Network {
             .map(|bridge| BridgedNetwork::open(&config, bridge, &host, &prefix, tag))
             .transpose()?;
         Ok(Self(Arc::new(Inner {
-            host,
             teardown: Teardown::start().map_err(Error::Namespace)?,
+            dying: Arc::new(Dying::new(Arc::clone(&host))),
+            host,
             live: Mutex::default(),
             bridged,
             namespaces,
@@ -168,7 +171,7 @@ impl Network {
     }
 
     fn attach_to_bridge(&self, container: &Id, how: &Bridged, bridged: &BridgedNetwork) -> Result<Attachment, Error> {
-        let lease = bridged.addresses.next(how.first_address)?;
+        let lease = self.lease(bridged, how)?;
         let address = lease.address;
         let mut held = self.hold();
         held.lease = Some(lease);
@@ -193,6 +196,15 @@ impl Network {
         };
         let record = Record { container: *container, namespace: Namespace::Path(path), endpoint: Some(endpoint) };
         Ok(Attachment::new(record, held))
+    }
+
+    fn lease(&self, bridged: &BridgedNetwork, how: &Bridged) -> Result<Lease, Error> {
+        loop {
+            match bridged.addresses.next(how.first_address) {
+                Err(Error::AddressesUsedUp(_)) if self.0.teardown.settle() | self.0.dying.wait_for_one()? => {}
+                result => return result,
+            }
+        }
     }
 
     /// A port that is still being taken down counts as free: its container's end was already told.

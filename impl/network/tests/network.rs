@@ -3,7 +3,9 @@
 mod sandbox;
 
 use drydock_core::Id;
-use drydock_network::{Bridged, Error, HostPort, Mode, Namespace, Network, Port, Protocol, Publish};
+use drydock_network::{
+    Attachment, Bridged, Config, Error, HostPort, Mode, Namespace, Network, Port, Protocol, Publish,
+};
 use sandbox::{Sandbox, addresses, in_sandbox, inside, mac_of};
 use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 
@@ -190,5 +192,21 @@ fn a_bridge_that_was_not_finished_is_made_anew() {
         sandbox.run("ip", &["link", "add", &format!("{prefix}-bridge"), "type", "bridge"]);
         assert_eq!(sandbox.network().info().bridge.unwrap().0, "docker0");
         assert!(!sandbox::interfaces().contains(&format!("{prefix}-bridge")));
+    });
+}
+
+#[test]
+fn an_address_is_given_again_when_its_interface_is_gone() {
+    in_sandbox(|sandbox| {
+        let config = Config { bip: Some("10.9.0.1/29".parse().unwrap()), ..Config::new(sandbox.exec_root()) };
+        let network = Network::open(config).unwrap();
+        let address = |attachment: &Attachment| attachment.record().endpoint.as_ref().unwrap().address;
+        let mut all: Vec<_> = (0..5).map(|_| network.attach(&Id::random(), &bridge()).unwrap()).collect();
+        let refused = network.attach(&Id::random(), &bridge());
+        assert!(matches!(refused, Err(Error::AddressesUsedUp(_))));
+        let gone = all.remove(2);
+        let free = address(&gone);
+        drop(gone);
+        assert_eq!(address(&network.attach(&Id::random(), &bridge()).unwrap()), free);
     });
 }
