@@ -27,8 +27,8 @@ struct Directory {
     /// Controllers of a v1 hierarchy; empty: v2.
     controllers: Vec<String>,
     path: PathBuf,
-    /// `cgroup.procs`, kept open: an exec enters after the host's file system is out of sight.
-    procs: File,
+    /// What a process writes to enter, kept open: an exec enters when the host's file system is out of sight.
+    entrance: File,
 }
 
 /// Controllers that every container is under, wherever they are mounted.
@@ -68,9 +68,9 @@ impl Cgroup {
         let mut cgroup = Self::none();
         for hierarchy in Hierarchy::all()? {
             let path = hierarchy.directory(parent, id);
-            if let Ok(procs) = OpenOptions::new().write(true).open(path.join("cgroup.procs")) {
+            if let Ok(entrance) = OpenOptions::new().write(true).open(path.join(entrance(&hierarchy))) {
                 let controllers = hierarchy.controllers.into_iter().collect();
-                cgroup.directories.push(Directory { controllers, path, procs });
+                cgroup.directories.push(Directory { controllers, path, entrance });
             }
         }
         Ok(cgroup)
@@ -85,7 +85,7 @@ impl Cgroup {
     /// Moves this process into it.
     pub(crate) fn enter(&self) -> Result<(), Failure> {
         for directory in &self.directories {
-            (&directory.procs)
+            (&directory.entrance)
                 .write_all(b"0")
                 .map_err(|error| failure(&directory.path.join("cgroup.procs"), &error))?;
         }
@@ -128,13 +128,17 @@ impl Cgroup {
         let path = hierarchy.directory(parent, id);
         let parents = path.parent().unwrap_or(&hierarchy.mount).to_owned();
         make_directory(&path, &parents)?;
-        let file = path.join("cgroup.procs");
+        let file = path.join(entrance(hierarchy));
         let opened = OpenOptions::new().write(true).open(&file);
-        let procs = opened.map_err(|error| {
+        let entrance = opened.map_err(|error| {
             let _ = fs::remove_dir(&path);
             failure(&file, &error)
         })?;
-        self.directories.push(Directory { controllers: hierarchy.controllers.iter().cloned().collect(), path, procs });
+        self.directories.push(Directory {
+            controllers: hierarchy.controllers.iter().cloned().collect(),
+            path,
+            entrance,
+        });
         if hierarchy.controllers.contains("cpuset") {
             limits::inherit_cpuset(&hierarchy.mount, &parents)?;
         }
@@ -149,6 +153,12 @@ impl Drop for Cgroup {
     fn drop(&mut self) {
         self.remove();
     }
+}
+
+/// By `cgroup.procs` the kernel moves a whole process, under a lock that costs a grace period, milliseconds each time;
+/// by v1's `tasks` a thread moves itself without it, and whoever enters here has just one.
+fn entrance(hierarchy: &Hierarchy) -> &'static str {
+    if hierarchy.is_v2() { "cgroup.procs" } else { "tasks" }
 }
 
 fn is_wanted(hierarchy: &Hierarchy, wanted: &Cgroups) -> bool {
