@@ -304,7 +304,8 @@ fn header_differences(answer: &Answer, response: &Response<'_>) -> Vec<String> {
         }
     }
     for (name, _) in response.headers {
-        if !is_framing(name) && !answer.headers.keys().any(|known| known.eq_ignore_ascii_case(name)) {
+        let mut known = answer.headers.keys().chain(answer.additions.keys());
+        if !is_framing(name) && !known.any(|known| known.eq_ignore_ascii_case(name)) {
             differences.push(format!("has the header {name}"));
         }
     }

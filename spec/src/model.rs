@@ -351,6 +351,9 @@ pub struct Answer {
     /// not sent though the content implies it.
     #[serde(default)]
     pub headers: BTreeMap<String, Option<String>>,
+    /// Headers that no genuine daemon sends and a ruling adds: right to send, and right to leave out.
+    #[serde(default)]
+    pub additions: BTreeMap<String, String>,
     /// Clauses that it shows.
     #[serde(default)]
     pub clauses: Vec<ClauseId>,
