@@ -1,7 +1,10 @@
 //! Deleting images.
 
-use crate::{Images, Result};
+use crate::graph::{Graph, Node, Reference, Way, full_name};
+use crate::store::{Change, find};
+use crate::{Error, Images, Result};
 use drydock_core::Id;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Delete what a reference names.
 #[derive(Clone, Debug)]
@@ -21,10 +24,8 @@ pub struct Delete {
 pub struct DeletePolicy {
     /// Containers are looked at before the tag goes, else only when the image would go (the tag is gone then).
     pub check_use_first: bool,
-    /// Force by id takes the tags of all repositories, else only those of the first.
+    /// Force by id takes the names of all repositories, else only those of the first.
     pub force_takes_all_repositories: bool,
-    /// An empty reference is [`EmptyReference`](crate::Error::EmptyReference), else an image that does not exist.
-    pub refuse_empty: bool,
 }
 
 /// A container that was made from an image.
@@ -48,12 +49,118 @@ pub enum Deleted {
 }
 
 impl Images {
-    /// Deletes. `users`: all containers; asked for while images can't change, so it must not call back.
+    /// Deletes the name, and the image if it was its last one and nothing was made from it, and then its parents as
+    /// long as they are nobody's. `users`: all containers. It is asked while images can't change, and must not call
+    /// back.
     ///
     /// # Errors
-    /// `NoSuchImage`, `EmptyReference`, `SeveralRepositories`, `InUse`, `NothingDeleted`.
+    /// Those of [`Images::find`], `SeveralRepositories`, `InUse`, `NothingDeleted`.
     pub fn delete(&self, command: &Delete, users: &dyn Fn() -> Vec<User>) -> Result<Vec<Deleted>> {
-        let _ = (command, users);
-        todo!()
+        let mut writing = self.write();
+        let (plan, refused) = {
+            let graph = self.graph();
+            let (node, way) = find(&graph, &command.reference)?;
+            let users = users();
+            Plan { graph: &graph, users: &users, command, changes: Vec::new(), done: Vec::new() }.make(node, way)?
+        };
+        let (changes, done) = plan;
+        if !changes.is_empty() {
+            writing.commit(&changes)?;
+        }
+        match refused {
+            Some(error) => Err(error),
+            None if done.is_empty() => Err(Error::NothingDeleted(command.reference.clone())),
+            None => Ok(done),
+        }
+    }
+}
+
+struct Plan<'a> {
+    graph: &'a Graph,
+    users: &'a [User],
+    command: &'a Delete,
+    changes: Vec<Change>,
+    done: Vec<Deleted>,
+}
+
+type Done = (Vec<Change>, Vec<Deleted>);
+
+impl Plan<'_> {
+    /// What is to be done, and the error that is to be told all the same once it is.
+    fn make(mut self, node: &Node, way: Way) -> Result<(Done, Option<Error>)> {
+        let id = node.image.id;
+        let names: BTreeSet<(String, Reference)> = self.graph.names(id).cloned().collect();
+        let by_id = way == Way::Id;
+        let going = self.names_to_go(&names, way)?;
+        let repositories = going.iter().map(|(repository, _)| repository).collect::<BTreeSet<_>>().len();
+        if self.command.policy.check_use_first && (names.len() <= 1 || (by_id && repositories <= 1)) {
+            self.check_use(id, false)?;
+        }
+        for (repository, reference) in going.intersection(&names) {
+            self.done.push(Deleted::Untagged(full_name(repository, reference), id));
+            self.changes.push(Change::Untag(repository.clone(), reference.clone()));
+        }
+        let mut refused = None;
+        if names.is_subset(&going) && self.graph.children(Some(id)).next().is_none() {
+            // Where a forced deletion takes names of several repositories, a running container keeps the image.
+            let checked = if self.command.policy.check_use_first && repositories <= 1 {
+                Ok(())
+            } else {
+                self.check_use(id, !self.done.is_empty())
+            };
+            match checked {
+                Ok(()) => self.remove_with_parents(node),
+                Err(error) => refused = Some(error),
+            }
+        }
+        Ok(((self.changes, self.done), refused))
+    }
+
+    fn names_to_go(&self, names: &BTreeSet<(String, Reference)>, way: Way) -> Result<BTreeSet<(String, Reference)>> {
+        if let Way::Name(repository, reference) = way {
+            return Ok(BTreeSet::from([(repository, reference)]));
+        }
+        let mut repositories: BTreeMap<&str, BTreeSet<(String, Reference)>> = BTreeMap::new();
+        for name in names {
+            repositories.entry(&name.0).or_default().insert(name.clone());
+        }
+        if repositories.len() > 1 && !self.command.force {
+            return Err(Error::SeveralRepositories { reference: self.command.reference.clone() });
+        }
+        Ok(if self.command.policy.force_takes_all_repositories {
+            names.clone()
+        } else {
+            repositories.into_values().next().unwrap_or_default()
+        })
+    }
+
+    /// Whether a container was made from the image or from what was made from it.
+    fn check_use(&self, image: Id, untagged: bool) -> Result<()> {
+        let forced = self.command.force;
+        let uses = |user: &&User| {
+            (user.running || !forced) && self.graph.ancestry(user.image).any(|node| node.image.id == image)
+        };
+        match self.users.iter().find(uses) {
+            Some(User { container, running, .. }) => {
+                Err(Error::InUse { image, container: *container, running: *running, forced, untagged })
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn remove_with_parents(&mut self, node: &Node) {
+        let mut next = Some(node);
+        while let Some(node) = next {
+            let id = node.image.id;
+            self.done.push(Deleted::Image(id));
+            self.changes.push(Change::Remove(id));
+            let parent = node.image.parent.filter(|_| !self.command.keep_parents);
+            let nobodys = |parent: &Id| {
+                self.graph.names(*parent).next().is_none()
+                    && self.graph.children(Some(*parent)).all(|child| child == id)
+                    && self.check_use(*parent, true).is_ok()
+            };
+            next = parent.filter(nobodys).and_then(|parent| self.graph.get(parent)).map(|node| &**node);
+        }
     }
 }

@@ -5,7 +5,7 @@
 
 use drydock_core::{Id, TagError};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What this crate's functions return.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -83,4 +83,10 @@ pub enum Error {
     Record(Id),
     #[error("the image store")]
     Fault(#[from] io::Error),
+}
+
+impl Error {
+    pub(crate) fn database(path: &Path, source: impl Into<redb::Error>) -> Self {
+        Self::Database { path: path.to_owned(), source: Box::new(source.into()) }
+    }
 }

@@ -8,9 +8,12 @@
 mod create;
 mod delete;
 mod error;
+mod file;
+mod graph;
 mod image;
 mod list;
 mod load;
+mod pattern;
 mod save;
 mod store;
 mod tag;
