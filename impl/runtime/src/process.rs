@@ -47,8 +47,7 @@ pub(crate) fn die_with_parent() -> Result<(), Failure> {
 fn program(spec: &ProcessSpec, user: &User) -> Result<(String, sys::Program), Failure> {
     let mut environment = merged(&spec.env)?;
     if spec.set_home && value(&environment, "HOME").is_none_or(str::is_empty) {
-        environment.retain(|entry| entry != "HOME=");
-        environment.push(format!("HOME={}", user.home));
+        environment = merged(&[environment, vec![format!("HOME={}", user.home)]].concat())?;
     }
     let name = spec.args.first().ok_or(Failure::NoProgram)?;
     let path = find_program(name, value(&environment, "PATH"))?;

@@ -65,8 +65,8 @@ impl Log {
         &self.unfinished[stream.index()]
     }
 
-    /// Makes what was written visible to readers. Gives the file's length then.
-    pub(crate) fn flush(&mut self, poll: &Poll) -> Option<u64> {
+    /// Makes what was written visible to readers.
+    pub(crate) fn flush(&mut self, poll: &Poll) {
         let flushed = self.writer.flush();
         match self.tell(flushed) {
             Some(Flushed::Blocked) if self.blocked.is_none() => {
@@ -79,6 +79,10 @@ impl Log {
             Some(Flushed::Blocked) => {}
             Some(Flushed::All) | None => self.blocked = None,
         }
+    }
+
+    /// Bytes in the log file.
+    pub(crate) fn position(&self) -> Option<u64> {
         self.writer.position()
     }
 
@@ -88,9 +92,11 @@ impl Log {
         self.tell(result);
     }
 
-    pub(crate) fn close(mut self, at: Timestamp) {
+    /// Ends it. Gives its length.
+    pub(crate) fn close(mut self, at: Timestamp) -> Option<u64> {
         let result = self.writer.close(at);
         self.tell(result);
+        self.position()
     }
 
     /// A log that fails once will fail for each line: it is told once.

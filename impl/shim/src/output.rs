@@ -4,6 +4,7 @@
 //! is the pace of the whole then). Without one, the fastest client sets the pace; the others' bytes wait in their
 //! backlogs. With nobody there, output is read and forgotten.
 
+use crate::log::Log;
 use crate::poll::Poll;
 use crate::session::{Session, State};
 use drydock_core::Timestamp;
@@ -37,14 +38,19 @@ impl Session {
         self.set_pace(poll);
     }
 
-    /// Reads all output that is there now. Gives the log's length after it.
-    pub(crate) fn drain(&mut self, poll: &Poll, buffer: &mut [u8]) -> Option<u64> {
+    /// Reads all output that is there now.
+    pub(crate) fn drain(&mut self, poll: &Poll, buffer: &mut [u8]) {
         for stream in 0..self.outputs.len() {
             self.read_output(poll, stream, buffer, Until::Empty);
         }
-        let position = self.flush_log(poll);
+        self.flush_log(poll);
         self.set_pace(poll);
-        position
+    }
+
+    /// Bytes in the log file when all that was read is in it.
+    pub(crate) fn log_position(&mut self, poll: &Poll) -> Option<u64> {
+        self.flush_log(poll);
+        self.log.as_ref().map_or(self.log_end, Log::position)
     }
 
     /// Somebody may keep up again, or no more.
@@ -66,15 +72,17 @@ impl Session {
     }
 
     /// The log's receiver may take more.
-    pub(crate) fn flush_log(&mut self, poll: &Poll) -> Option<u64> {
-        self.log.as_mut().and_then(|log| log.flush(poll))
+    pub(crate) fn flush_log(&mut self, poll: &Poll) {
+        if let Some(log) = &mut self.log {
+            log.flush(poll);
+        }
     }
 
     fn keeps_up(&self) -> bool {
-        if self.log.as_ref().is_some_and(super::log::Log::is_blocked) {
+        if self.log.as_ref().is_some_and(Log::is_blocked) {
             return false;
         }
-        let kept = self.log.as_ref().is_some_and(super::log::Log::keeps);
+        let kept = self.log.as_ref().is_some_and(Log::keeps);
         kept || self.clients.is_empty() || self.clients.values().any(|client| !client.lags())
     }
 

@@ -32,6 +32,8 @@ pub(crate) struct Session {
     /// Input that came with clients before there was a process.
     early: Vec<u8>,
     pub(crate) log: Option<Log>,
+    /// Bytes in the log file when it was closed.
+    pub(crate) log_end: Option<u64>,
     /// Clients that are no more, for the loop to tell.
     pub(crate) ended: Vec<Wish>,
     /// The engine knows its exit.
@@ -68,6 +70,7 @@ impl Session {
             next_client: 0,
             early: Vec::new(),
             log: None,
+            log_end: None,
             ended: Vec::new(),
             forgotten: false,
         }
@@ -234,7 +237,7 @@ impl Session {
             drop(output.into_inner(poll));
         }
         if let Some(log) = self.log.take() {
-            log.close(Timestamp::now());
+            self.log_end = log.close(Timestamp::now());
         }
         let ids: Vec<u32> = self.clients.keys().copied().collect();
         for id in ids {

@@ -73,6 +73,8 @@ impl Shim {
     fn new() -> io::Result<Self> {
         rustix::process::setsid()
             .or_else(|errno| if errno == Errno::PERM { Ok(rustix::process::getpid()) } else { Err(errno) })?;
+        // What is made in a container before its program sets its own.
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
         let rootless = !is_root();
         let no_root = if rootless { become_root().err() } else { None };
         if !rootless {
@@ -220,7 +222,8 @@ impl Shim {
                     connection.tell(&Event::StreamEnded { stream });
                 }
             }
-            if session.forgotten && session.is_over() {
+            let useless = matches!(session.state, State::Waiting) && session.clients.is_empty() && *id != INIT;
+            if useless || session.forgotten && session.is_over() {
                 over.push(*id);
             }
         }
@@ -234,6 +237,7 @@ impl Shim {
         session.drain(&self.poll, &mut self.buffer);
         let (Process::Exec(exec), State::Exited { at, .. }) = (&session.process, &session.state) else { return };
         let event = Event::ExecExited { exec: exec.clone(), exit, at: *at };
+        self.tell_ended_streams();
         self.tell(&event);
     }
 
@@ -255,11 +259,10 @@ impl Shim {
         let Some(session) = self.sessions.get_mut(&INIT) else { return };
         session.drain(&self.poll, &mut self.buffer);
         session.end_output(&self.poll);
-        if let State::Exited { at, .. } = session.state {
-            self.tell(&Event::Exited { exit, at });
-        }
-        // Told first: whoever waits for the exit need not wait for the cgroup.
+        let State::Exited { at, .. } = session.state else { return };
         self.tell_ended_streams();
+        self.tell(&Event::Exited { exit, at });
+        // Sent now: whoever waits for the exit need not wait for the cgroup.
         self.flush();
         self.remove_cgroup();
     }
@@ -348,13 +351,15 @@ impl Shim {
 
     /// Writes all output until now to the log.
     pub(crate) fn sync_log(&mut self) -> Option<u64> {
-        self.sessions.get_mut(&INIT)?.drain(&self.poll, &mut self.buffer)
+        let session = self.sessions.get_mut(&INIT)?;
+        session.drain(&self.poll, &mut self.buffer);
+        session.log_position(&self.poll)
     }
 
     /// Length of the log when all that was read so far is in it.
     pub(crate) fn session_log_position(&mut self, process: &Process) -> Result<Option<u64>, Refusal> {
         let (poll, session) = self.poll_and_session(process)?;
-        Ok(session.flush_log(poll))
+        Ok(session.log_position(poll))
     }
 
     pub(crate) fn sessions(&self) -> impl Iterator<Item = &Session> {

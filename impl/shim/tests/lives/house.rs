@@ -64,6 +64,26 @@ impl Life {
         })
     }
 
+    /// One whose shim is a user's.
+    pub(crate) fn begin_as(uid: u32) -> Self {
+        Self::begin_by(|program, dir| {
+            // Where the user can read it, which may not be so of where it was built.
+            let copy = dir.join("shim");
+            fs::copy(program, &copy)?;
+            let script = dir.join("users-shim");
+            fs::write(
+                &script,
+                format!(
+                    "#!/bin/sh\nexec setpriv --reuid={uid} --regid={uid} --clear-groups {} \"$@\"\n",
+                    copy.display()
+                ),
+            )?;
+            fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
+            chown_all(dir, uid)?;
+            spawn(&script, dir)
+        })
+    }
+
     fn begin_by(spawn: impl FnOnce(&Path, &Path) -> std::io::Result<(Child, UnixStream)>) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let id = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -177,6 +197,11 @@ impl Life {
     pub(crate) fn kill_shim(&mut self) {
         self.shim.kill().unwrap();
         self.shim.wait().unwrap();
+    }
+
+    /// Whether the shim has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.shim.try_wait().unwrap().is_some()
     }
 
     pub(crate) fn clean_up(&self) {
@@ -324,14 +349,20 @@ fn build_rootfs(root: &Path) {
     for directory in ["bin", "etc", "proc", "sys", "dev", "tmp", "root", "home/op"] {
         fs::create_dir_all(root.join(directory)).unwrap();
     }
-    fs::hard_link(BUSYBOX, root.join("bin/busybox"))
-        .or_else(|_| fs::copy(BUSYBOX, root.join("bin/busybox")).map(drop))
-        .unwrap();
+    fs::copy(BUSYBOX, root.join("bin/busybox")).unwrap();
     for applet in applets() {
         symlink("busybox", root.join("bin").join(applet)).unwrap();
     }
     fs::write(root.join("etc/passwd"), "root:x:0:0::/root:/bin/sh\nop:x:37:37::/home/op:/bin/sh\n").unwrap();
     fs::write(root.join("etc/group"), "root:x:0:\nadm:x:4:op\nstaff:x:50:op\n").unwrap();
+}
+
+fn chown_all(path: &Path, uid: u32) -> std::io::Result<()> {
+    std::os::unix::fs::lchown(path, Some(uid), Some(uid))?;
+    if path.is_dir() && !path.is_symlink() {
+        fs::read_dir(path)?.try_for_each(|entry| chown_all(&entry?.path(), uid))?;
+    }
+    Ok(())
 }
 
 fn applets() -> &'static [String] {

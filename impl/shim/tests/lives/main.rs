@@ -5,6 +5,8 @@ mod house;
 mod inside;
 mod life;
 mod limits;
+mod rootless;
+mod soak;
 mod streams;
 mod survival;
 mod terminal;
