@@ -26,9 +26,6 @@ pub struct ContainerSpec {
     pub mounts: Vec<Mount>,
     /// Nodes in `/dev`, made after the mounts where `/dev` is one of them.
     pub devices: Vec<DeviceNode>,
-    /// All device nodes of the host's `/dev`, too (not its consoles and pseudo terminals), as privileged containers
-    /// have them.
-    pub host_devices: bool,
     /// Paths that become read-only, in this order; missing ones are left out.
     pub read_only_paths: Vec<PathBuf>,
     /// Paths that become unreadable; missing ones are left out.

@@ -40,10 +40,8 @@ pub(crate) fn enter_root(spec: &ContainerSpec, terminal: Option<BorrowedFd<'_>>)
     point("runtime.mounts.sources")?;
     let trees = spec.mounts.iter().map(tree_of).collect::<Result<Vec<_>, _>>()?;
     let console = terminal.map(open_console).transpose()?;
-    let host_devices = if spec.host_devices { devices::of_host() } else { Vec::new() };
-    let wanted = spec.devices.iter().chain(&host_devices);
     let may_make = !in_user_namespace();
-    let nodes = wanted.map(|node| Node::open(node, may_make)).collect::<Result<Vec<_>, _>>()?;
+    let nodes = spec.devices.iter().map(|node| Node::open(node, may_make)).collect::<Result<Vec<_>, _>>()?;
     let masks = spec.masked_paths.iter().map(|path| Ok((path, copy_tree(Path::new("/dev/null"), false)?)));
     let masks = masks.collect::<Result<Vec<_>, Errno>>().step("mounts", "/dev/null")?;
     point("runtime.mounts.pivot")?;

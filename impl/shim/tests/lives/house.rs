@@ -116,7 +116,6 @@ impl Life {
             },
             mounts: system.mounts(),
             devices: default_devices(),
-            host_devices: false,
             read_only_paths: read_only_proc_paths(true),
             masked_paths: Vec::new(),
             cgroups: Cgroups {

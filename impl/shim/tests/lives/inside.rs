@@ -22,6 +22,10 @@ fn refused(life: &mut Life, spec: ContainerSpec) -> Failure {
     }
 }
 
+fn device(path: &str, major: u32, minor: u32, mode: u32) -> DeviceNode {
+    DeviceNode { path: path.into(), kind: DeviceKind::Character, major, minor, mode, uid: 0, gid: 0 }
+}
+
 fn bind(source: PathBuf, target: &str, read_only: bool) -> Mount {
     Mount { target: target.into(), source: MountSource::Bind(source), read_only }
 }
@@ -251,7 +255,7 @@ fn privileges_are_all_that_the_daemon_has() {
         .shell("grep CapEff /proc/self/status; [ -c /dev/kmsg ] && echo kmsg; mount -t tmpfs x /tmp && echo mounted");
     spec.process.capabilities.set = (1 << 41) - 1;
     spec.read_only_paths.clear();
-    spec.host_devices = true;
+    spec.devices.push(device("/dev/kmsg", 1, 11, 0o644));
     spec.cgroups.limits.devices = None;
     let ours = fs::read_to_string("/proc/self/status").unwrap();
     let ours = ours.lines().find(|line| line.starts_with("CapEff")).unwrap().to_owned();
@@ -266,15 +270,7 @@ fn a_device_that_was_given_is_there() {
     }
     let mut life = Life::begin();
     let mut spec = life.shell("stat -c '%A %u:%g %t,%T' /dev/deep/mine; head -c 3 /dev/deep/mine | wc -c");
-    spec.devices.push(DeviceNode {
-        path: "/dev/deep/mine".into(),
-        kind: DeviceKind::Character,
-        major: 1,
-        minor: 5,
-        mode: 0o640,
-        uid: 37,
-        gid: 50,
-    });
+    spec.devices.push(DeviceNode { uid: 37, gid: 50, ..device("/dev/deep/mine", 1, 5, 0o640) });
     assert_eq!(run(&mut life, spec), "crw-r----- 37:50 1,5\n3\n");
     life.end();
 }
