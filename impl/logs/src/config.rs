@@ -31,7 +31,7 @@ impl LogConfig {
 /// takes numeric addresses only, since it runs in a program without a resolver. May block on name servers.
 ///
 /// # Errors
-/// `UnknownDriver`, `Address`, `Resolve`, `NoSocket`.
+/// `UnknownDriver`, `Address`, `Resolve`.
 pub fn prepare(config: LogConfig) -> Result<LogConfig, Error> {
     driver(&config.driver)?.prepare(config)
 }

@@ -4,7 +4,8 @@ use crate::{Error, LogConfig, Query, Reader, journald::Journald, json_file::Json
 use drydock_core::Timestamp;
 use std::os::fd::BorrowedFd;
 
-/// A log driver: one file and one line in the registry below. `tests/drivers.rs` runs the same suite on each.
+/// A log driver: one file and one line in the registry below. Its tests begin with `log_driver_suite!`, which every
+/// driver passes.
 pub trait Driver: Sync {
     /// As in `LogConfig.Type`.
     fn name(&self) -> &'static str;

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-/// Why a log could not be written or read. The texts of `Dial`, `NoSocket` and `NoJournal` are what clients read behind
+/// Why a log could not be written or read. The texts of `Dial`, `NoSyslog` and `NoJournal` are what clients read behind
 /// the version's own words (recordings `daemon/log-driver-…`, `containers.logs/driver-…`).
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)]
@@ -22,8 +22,6 @@ pub enum Error {
     },
     #[error("dial {network} {address}: {}", lower(.source))]
     Dial { network: &'static str, address: String, source: io::Error },
-    #[error("stat {}: {}", .path.display(), lower(.source))]
-    NoSocket { path: PathBuf, source: io::Error },
     #[error("Unix syslog delivery error")]
     NoSyslog,
     #[error("journald is not enabled on this host")]

@@ -35,6 +35,8 @@ mod lines;
 mod none;
 mod query;
 mod sender;
+#[cfg(test)]
+mod suite;
 mod syslog;
 mod watch;
 

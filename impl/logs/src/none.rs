@@ -32,3 +32,42 @@ impl Writer for Nowhere {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::suite::log_driver_suite;
+    use crate::{Error, Query, open, read};
+
+    struct Nothing;
+
+    fn config() -> LogConfig {
+        LogConfig { driver: "none".into(), ..LogConfig::default() }
+    }
+
+    impl crate::suite::Bench for Nothing {
+        const WHOLE_LINES: bool = true;
+
+        fn new() -> Self {
+            Self
+        }
+
+        fn writer(&self) -> Box<dyn Writer> {
+            open(&config()).unwrap()
+        }
+
+        fn lines(&self, _: usize) -> Option<Vec<(Stream, Vec<u8>)>> {
+            None
+        }
+    }
+
+    log_driver_suite!(Nothing);
+
+    #[test]
+    fn what_is_not_kept_cannot_be_read() {
+        for driver in ["none", "syslog", "journald"] {
+            let config = LogConfig { driver: driver.into(), ..LogConfig::default() };
+            assert!(matches!(read(&config, Query::default()), Err(Error::Unreadable(name)) if name == driver));
+        }
+    }
+}

@@ -52,7 +52,7 @@ fn clean_run(bytes: &[u8]) -> usize {
             let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
             // `"` and `&`, and `<` and `>`, differ in one bit.
             let special =
-                is(word | ONES * 0x04, b'&') | is(word | ONES * 0x02, b'>') | is(word, b'\\') | is(word, 0xe2);
+                is(word | (ONES * 0x04), b'&') | is(word | (ONES * 0x02), b'>') | is(word, b'\\') | is(word, 0xe2);
             control | special != 0
         })
         .unwrap_or(words.len());

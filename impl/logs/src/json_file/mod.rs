@@ -31,3 +31,49 @@ impl Driver for JsonFile {
         Reader::open(&config.path, query)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Stream;
+    use crate::suite::log_driver_suite;
+
+    struct InDirectory(tempfile::TempDir);
+
+    impl InDirectory {
+        fn config(&self) -> LogConfig {
+            LogConfig { path: self.0.path().join("log"), ..LogConfig::default() }
+        }
+    }
+
+    impl crate::suite::Bench for InDirectory {
+        const WHOLE_LINES: bool = true;
+
+        fn new() -> Self {
+            Self(tempfile::tempdir().unwrap())
+        }
+
+        fn writer(&self) -> Box<dyn Writer> {
+            crate::open(&self.config()).unwrap()
+        }
+
+        fn lines(&self, _: usize) -> Option<Vec<(Stream, Vec<u8>)>> {
+            let mut reader = crate::read(&self.config(), Query::default()).unwrap();
+            let mut lines: Vec<(Stream, Vec<u8>)> = Vec::new();
+            while let Some(entry) = reader.next().unwrap() {
+                if entry.begins_line() {
+                    lines.push((entry.stream(), Vec::new()));
+                }
+                if let Some((_, line)) = lines.last_mut() {
+                    entry.push_text(line);
+                }
+            }
+            for (_, line) in &mut lines {
+                assert_eq!(line.pop(), Some(b'\n'));
+            }
+            Some(lines)
+        }
+    }
+
+    log_driver_suite!(InDirectory);
+}

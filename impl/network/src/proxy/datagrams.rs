@@ -46,7 +46,7 @@ impl Datagrams {
 
     /// Sends on what came; answers clients that were not known, for [`Self::admit`]. Datagrams may be lost, here as
     /// anywhere.
-    pub(super) fn from_clients(&mut self, mut token: impl FnMut() -> u64) -> Vec<NewClient> {
+    pub(super) fn forward(&mut self, mut token: impl FnMut() -> u64) -> Vec<NewClient> {
         let mut new: Vec<NewClient> = Vec::new();
         for _ in 0..TURN {
             let Ok((len, from)) = self.socket.recv_from(&mut self.buffer) else { break };
@@ -76,7 +76,7 @@ impl Datagrams {
     }
 
     /// Sends back what a container answered; `false`: there is no such client any more.
-    pub(super) fn to_client(&mut self, token: u64) -> bool {
+    pub(super) fn answer(&mut self, token: u64) -> bool {
         let Some(address) = self.by_token.get(&token) else { return false };
         let Some(client) = self.clients.get_mut(address) else { return false };
         client.heard = Instant::now();

@@ -143,7 +143,7 @@ impl Shared {
                 }
             }
             Served::Datagrams(mut datagrams) => {
-                for client in datagrams.from_clients(|| state.token()) {
+                for client in datagrams.forward(|| state.token()) {
                     let watched = self.watch(&client.socket, client.token, epoll::EventFlags::IN);
                     if watched.is_ok() {
                         state.served.insert(client.token, Served::DatagramClient { listener: token });
@@ -154,7 +154,7 @@ impl Shared {
             }
             Served::DatagramClient { listener } => {
                 if let Some(Served::Datagrams(datagrams)) = state.served.get_mut(&listener)
-                    && datagrams.to_client(token)
+                    && datagrams.answer(token)
                 {
                     state.served.insert(token, Served::DatagramClient { listener });
                 }
