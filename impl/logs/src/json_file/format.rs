@@ -2,7 +2,7 @@
 
 use crate::Stream;
 use drydock_core::Timestamp;
-use memchr::memmem;
+use memchr::memrchr;
 use serde::Deserialize;
 
 /// What a line begins with.
@@ -62,12 +62,13 @@ impl<'a> Ending<'a> {
     /// its quotes are escaped.
     pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
         let rest = bytes.strip_suffix(END)?;
-        let from = rest.len().saturating_sub(LONGEST_END);
-        let time_at = from + memmem::rfind(&rest[from..], TIME)?;
-        let time = std::str::from_utf8(&rest[time_at + TIME.len()..]).ok()?;
-        let from = time_at.saturating_sub(STREAM.len() + name(Stream::Stdout).len());
-        let text_len = from + memmem::rfind(&rest[from..time_at], STREAM)?;
-        let stream = stream(&rest[text_len + STREAM.len()..time_at])?;
+        let time_at = memrchr(b'"', rest)? + 1;
+        let time = std::str::from_utf8(&rest[time_at..]).ok()?;
+        let rest = rest[..time_at].strip_suffix(TIME)?;
+        let (text_len, stream) = Stream::BOTH.into_iter().find_map(|stream| {
+            let text = rest.strip_suffix(name(stream).as_bytes())?.strip_suffix(STREAM)?;
+            Some((text.len(), stream))
+        })?;
         Some(Self { text_len, stream, time })
     }
 }
