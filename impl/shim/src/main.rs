@@ -16,6 +16,7 @@
 mod backlog;
 mod client;
 mod connection;
+mod end;
 mod input;
 mod log;
 mod output;

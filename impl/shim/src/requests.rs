@@ -4,7 +4,7 @@ use crate::client::Wish;
 use crate::connection::Asked;
 use crate::log::Log;
 use crate::session::{Session, State};
-use crate::shim::Shim;
+use crate::shim::{NOFILE, Shim};
 use drydock_runtime::stdio::{ProcessEnds, ShimEnds, pipes, resize, terminal};
 use drydock_runtime::{Cgroup, Container, capabilities_withheld, send_signal};
 use drydock_shim_protocol::{
@@ -72,7 +72,9 @@ impl Shim {
         };
         notes.extend_from_slice(self.cgroup.notes());
         let (theirs, ours) = ends(&spec.process)?;
-        let container = Container::start(spec, &self.cgroup, theirs)?;
+        let mut spec = spec.clone();
+        self.limit_open_files(&mut spec.process);
+        let container = Container::start(&spec, &self.cgroup, theirs)?;
         // From here on something runs: the rest is not allowed to fail it, but by killing it.
         self.watch_oom();
         self.own_pids = spec.namespaces.pid == Namespace::New;
@@ -139,10 +141,12 @@ impl Shim {
             return Err(Refusal::NotRunning);
         }
         let paused = self.is_paused();
+        let mut spec = spec.clone();
+        self.limit_open_files(&mut spec);
         let container = self.container.as_mut().filter(|_| !paused).ok_or(Refusal::NotRunning)?;
-        let notes = notes(spec).map_err(Refusal::Failed)?;
-        let (theirs, ours) = ends(spec).map_err(Refusal::Failed)?;
-        let child = container.exec(spec, &self.cgroup, theirs).map_err(Refusal::Failed)?;
+        let notes = notes(&spec).map_err(Refusal::Failed)?;
+        let (theirs, ours) = ends(&spec).map_err(Refusal::Failed)?;
+        let child = container.exec(&spec, &self.cgroup, theirs).map_err(Refusal::Failed)?;
         let (poll, session) = self.poll_and_session(process)?;
         if let Err(errno) = session.start(poll, &child, ours, spec.stdin_once, None) {
             let _ = send_signal(&child.pidfd, 9); // As above.
@@ -151,6 +155,13 @@ impl Shim {
         match session.state {
             State::Running { pid, since, .. } => Ok(Answer::Started { pid, at: since, notes }),
             _ => Err(Refusal::NotRunning),
+        }
+    }
+
+    /// Our own limit is not for others.
+    fn limit_open_files(&self, spec: &mut ProcessSpec) {
+        if spec.rlimits.iter().all(|limit| limit.resource != NOFILE) {
+            spec.rlimits.push(self.open_files);
         }
     }
 

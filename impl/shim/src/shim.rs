@@ -1,15 +1,16 @@
-//! The loop, and the container's end.
+//! The loop, and what it keeps.
 
 use crate::connection::Connection;
 use crate::output::BATCH;
 use crate::poll::{Poll, Ready, Token, Watched};
 use crate::session::{Session, State};
-use drydock_core::Timestamp;
-use drydock_runtime::{Cgroup, Container, OomWatch, become_root, is_root, kill, set_undumpable};
-use drydock_shim_protocol::{Answer, Event, Failure, Process, Refusal, SOCKET};
+
+use drydock_runtime::{Cgroup, Container, OomWatch, become_root, is_root, set_undumpable};
+use drydock_shim_protocol::{Answer, Event, Failure, Process, Refusal, Rlimit, SOCKET};
 use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, listen, socket_with};
+use rustix::process::{self, Resource, getrlimit, setrlimit};
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -17,27 +18,26 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// A killed process leaves its cgroup within microseconds to milliseconds.
-const REMOVE_FIRST: Duration = Duration::from_millis(1);
-const REMOVE_LAST: Duration = Duration::from_millis(100);
+/// The kernel's number.
+pub(crate) const NOFILE: u32 = 7;
 
 /// After the shim was told to end, a client that takes nothing for so long is let go.
 const CLIENT_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The first process's session.
-const INIT: u32 = 0;
+pub(crate) const INIT: u32 = 0;
 
 pub(crate) struct Shim {
-    poll: Poll,
-    buffer: Vec<u8>,
-    listener: Option<Watched>,
-    connections: BTreeMap<u32, Connection>,
+    pub(crate) poll: Poll,
+    pub(crate) buffer: Vec<u8>,
+    pub(crate) listener: Option<Watched>,
+    pub(crate) connections: BTreeMap<u32, Connection>,
     next_connection: u32,
-    sessions: BTreeMap<u32, Session>,
+    pub(crate) sessions: BTreeMap<u32, Session>,
     next_session: u32,
     pub(crate) container: Option<Container>,
     pub(crate) cgroup: Cgroup,
-    oom: Option<(OomWatch, Option<Watched>)>,
+    pub(crate) oom: Option<(OomWatch, Option<Watched>)>,
     pub(crate) oom_killed: bool,
     /// The first process is the first of a pid namespace, and all others die with it.
     pub(crate) own_pids: bool,
@@ -47,9 +47,11 @@ pub(crate) struct Shim {
     /// Why it cannot act as root.
     pub(crate) no_root: Option<Failure>,
     /// When to try again to remove the cgroup, and the pause after that.
-    removal: Option<(Instant, Duration)>,
+    pub(crate) removal: Option<(Instant, Duration)>,
+    /// Open files that a process may have unless it is told otherwise: what we had when we began.
+    pub(crate) open_files: Rlimit,
     /// Who told us to end; answered when nothing is left.
-    shutdown: Vec<(u32, u64)>,
+    pub(crate) shutdown: Vec<(u32, u64)>,
     /// Nothing is left but clients that have not taken everything; until when we wait for the next sign of life.
     leaving: Option<Instant>,
 }
@@ -102,6 +104,7 @@ impl Shim {
             rootless,
             no_root,
             removal: None,
+            open_files: raise_open_files(),
             shutdown: Vec::new(),
             leaving: None,
         };
@@ -184,8 +187,11 @@ impl Shim {
         let accepted = accept_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK);
         let id = self.next_connection;
         self.next_connection += 1;
-        if let Ok(connection) = accepted.and_then(|socket| Connection::new(&self.poll, socket, id)) {
-            self.connections.insert(id, connection);
+        match accepted.and_then(|socket| Connection::new(&self.poll, socket, id)) {
+            Ok(connection) => drop(self.connections.insert(id, connection)),
+            Err(Errno::AGAIN | Errno::CONNABORTED | Errno::INTR) => {}
+            // No descriptor is left: the caller waits until a connection ends, and we need not ask until then.
+            Err(_) => self.listener.iter_mut().for_each(|listener| listener.pause(&self.poll)),
         }
     }
 
@@ -202,18 +208,25 @@ impl Shim {
         }
     }
 
-    fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         let poll = &self.poll;
+        let before = self.connections.len();
         self.connections.retain(|_, connection| connection.flush(poll));
+        if self.connections.len() < before
+            && let Some(listener) = &mut self.listener
+            && let Err(errno) = listener.want(poll, EventFlags::IN)
+        {
+            eprintln!("waiting for connections: {errno}");
+        }
     }
 
-    fn tell(&mut self, event: &Event) {
+    pub(crate) fn tell(&mut self, event: &Event) {
         for connection in self.connections.values_mut().filter(|connection| connection.subscribed) {
             connection.tell(event);
         }
     }
 
-    fn tell_ended_streams(&mut self) {
+    pub(crate) fn tell_ended_streams(&mut self) {
         let mut over = Vec::new();
         for (id, session) in &mut self.sessions {
             for wish in session.ended.drain(..) {
@@ -228,108 +241,6 @@ impl Shim {
             }
         }
         over.iter().for_each(|id| drop(self.sessions.remove(id)));
-    }
-
-    fn on_exec_exit(&mut self, id: u32) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
-        let Some(exit) = session.reap(&self.poll) else { return };
-        // What it wrote is in the pipes by now; processes that it left behind may write on.
-        session.drain(&self.poll, &mut self.buffer);
-        let (Process::Exec(exec), State::Exited { at, .. }) = (&session.process, &session.state) else { return };
-        let event = Event::ExecExited { exec: exec.clone(), exit, at: *at };
-        self.tell_ended_streams();
-        self.tell(&event);
-    }
-
-    fn on_init_exit(&mut self) {
-        let Some(exit) = self.sessions.get_mut(&INIT).and_then(|session| session.reap(&self.poll)) else { return };
-        if !self.own_pids {
-            self.kill_the_rest();
-        }
-        let ids: Vec<u32> = self.sessions.keys().copied().filter(|id| *id != INIT).collect();
-        for id in ids {
-            self.on_exec_exit(id);
-            if let Some(session) = self.sessions.get_mut(&id).filter(|session| !session.is_running()) {
-                session.drain(&self.poll, &mut self.buffer);
-                session.end_output(&self.poll);
-            }
-        }
-        self.check_oom();
-        self.oom = None;
-        let Some(session) = self.sessions.get_mut(&INIT) else { return };
-        session.drain(&self.poll, &mut self.buffer);
-        session.end_output(&self.poll);
-        let State::Exited { at, .. } = session.state else { return };
-        self.tell_ended_streams();
-        self.tell(&Event::Exited { exit, at });
-        // Sent now: whoever waits for the exit need not wait for the cgroup.
-        self.flush();
-        self.remove_cgroup();
-    }
-
-    /// Without a pid namespace of their own the other processes outlive the first.
-    fn kill_the_rest(&mut self) {
-        let deadline = Instant::now() + Duration::from_secs(1);
-        while let Ok(processes) = self.cgroup.processes()
-            && !processes.is_empty()
-            && Instant::now() < deadline
-        {
-            kill(&self.cgroup, &processes);
-            // Ours among them are zombies until they are reaped, and stay in the cgroup.
-            let ids: Vec<u32> = self.sessions.keys().copied().filter(|id| *id != INIT).collect();
-            ids.into_iter().for_each(|id| self.on_exec_exit(id));
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    }
-
-    pub(crate) fn watch_oom(&mut self) {
-        let watch = match self.cgroup.watch_oom() {
-            Ok(watch) => watch,
-            Err(error) => return eprintln!("watching for lack of memory: {error}"),
-        };
-        self.oom = watch.map(|watch| {
-            let event = watch.event().and_then(|event| event.try_clone_to_owned().ok());
-            let mut event = event.map(|event| Watched::new(event, Token::OutOfMemory));
-            if let Some(event) = &mut event {
-                let _ = event.want(&self.poll, EventFlags::IN); // Else it is found at the exit.
-            }
-            (watch, event)
-        });
-    }
-
-    fn check_oom(&mut self) {
-        let Some((watch, _)) = &self.oom else { return };
-        if watch.kills() > 0 && !std::mem::replace(&mut self.oom_killed, true) {
-            self.tell(&Event::OutOfMemory { at: Timestamp::now() });
-        }
-    }
-
-    /// Removes the cgroup, now or as soon as it is no longer busy.
-    pub(crate) fn remove_cgroup(&mut self) {
-        self.removal = Some((Instant::now(), REMOVE_FIRST));
-        self.try_removal();
-    }
-
-    fn try_removal(&mut self) {
-        let Some((_, pause)) = self.removal else { return };
-        self.removal =
-            if self.cgroup.remove() { None } else { Some((Instant::now() + pause, (pause * 2).min(REMOVE_LAST))) };
-    }
-
-    /// See [`drydock_shim_protocol::Request::Shutdown`].
-    pub(crate) fn shut_down(&mut self, connection: u32, serial: u64) -> Option<Result<Answer, Refusal>> {
-        if self.sessions.get(&INIT).is_some_and(Session::is_running) {
-            return Some(Err(Refusal::Running));
-        }
-        self.remove_socket();
-        self.shutdown.push((connection, serial));
-        None
-    }
-
-    fn remove_socket(&mut self) {
-        if self.listener.take().is_some() {
-            let _ = std::fs::remove_file(SOCKET); // Whoever removed it before us wanted the same.
-        }
     }
 
     pub(crate) fn subscribe(&mut self, connection: u32) {
@@ -399,6 +310,16 @@ impl Shim {
             session.forgotten = true;
         }
     }
+}
+
+/// Takes as many descriptors as may be had: a client, an exec, a daemon costs a few each. Gives what there was.
+fn raise_open_files() -> Rlimit {
+    let before = getrlimit(Resource::Nofile);
+    if before.current != before.maximum {
+        let _ = setrlimit(Resource::Nofile, process::Rlimit { current: before.maximum, ..before }); // Fewer, then.
+    }
+    let number = |bound: Option<u64>| bound.unwrap_or(u64::MAX);
+    Rlimit { resource: NOFILE, soft: number(before.current), hard: number(before.maximum) }
 }
 
 /// The socket in the current directory, by which the daemon finds us again.

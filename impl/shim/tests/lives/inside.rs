@@ -196,7 +196,7 @@ fn binds_show_the_hosts_files_and_read_only_ones_cannot_be_written() {
     fs::create_dir_all(shared.join("sub")).unwrap();
     fs::write(shared.join("file"), "host\n").unwrap();
     std::os::unix::fs::symlink("/../../escaped", life.dir.join("rootfs/link")).unwrap();
-    let script = "cat /a/file; echo new >/a/made; echo x >/b/c/no 2>&1; cat /etc/one; echo x >/link/in";
+    let script = "exec 2>&1; cat /a/file; echo new >/a/made; echo x >/b/c/no 2>&1; cat /etc/one; echo x >/link/in";
     let mut spec = life.shell(script.trim());
     spec.mounts.extend([
         bind(shared.clone(), "/a", false),
@@ -234,7 +234,7 @@ fn a_read_only_root_and_masked_paths_protect() {
     }
     let mut life = Life::begin();
     let mut spec = life
-        .shell("touch /x; touch /dev/y && echo dev; cat /proc/uptime | wc -c; (echo 1 >/proc/sys/kernel/panic) 2>&1");
+        .shell("exec 2>&1; touch /x; touch /dev/y && echo dev; cat /proc/uptime | wc -c; (echo 1 >/proc/sys/kernel/panic) 2>&1");
     spec.read_only_rootfs = true;
     spec.masked_paths = vec!["/proc/uptime".into(), "/proc/no/such".into()];
     life.start(spec);

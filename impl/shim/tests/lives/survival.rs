@@ -36,6 +36,30 @@ fn a_container_lives_on_without_its_daemon_and_tells_the_next_one() {
 }
 
 #[test]
+fn output_is_whole_in_log_and_client_when_daemons_come_and_go() {
+    if !can_live() {
+        return;
+    }
+    let mut life = Life::begin();
+    let client = life.attach(Process::Init, Wish::raw());
+    let spec = life.shell("seq 1 1000000");
+    life.start(spec);
+    let reader = std::thread::spawn(move || read_all(&client));
+    for _ in 0..20 {
+        lose_daemon(&mut life);
+        life.client.call(Request::SyncLog).unwrap();
+    }
+    let taken = reader.join().unwrap();
+    let expect: String = (1..=1_000_000).map(|n| format!("{n}\n")).collect();
+    assert!(taken == expect.as_bytes(), "the client lost something");
+    until("the log", || {
+        fs::metadata(life.log_path()).unwrap().len() > 7_000_000 && life.logged(None).len() == expect.len()
+    });
+    assert!(life.logged(None) == expect, "the log lost something");
+    life.end();
+}
+
+#[test]
 fn an_exit_while_nobody_listened_is_known_later() {
     if !can_live() {
         return;
