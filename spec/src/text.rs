@@ -81,18 +81,24 @@ impl Text {
         }
     }
 
-    /// The text with its values in place. A value that is not given stays as its name in braces.
+    /// The text with its values in place. A name that stands there several times takes the values of that name in
+    /// turn, then the last again; one without a value stays as it is written.
     pub fn render(&self, values: &[(&str, &str)]) -> String {
-        self.parts
-            .iter()
-            .map(|part| match part {
-                Part::Literal(text) => text.clone(),
-                Part::Value(name) => values
-                    .iter()
-                    .find(|(known, _)| known == name)
-                    .map_or_else(|| format!("{{{name}}}"), |(_, value)| (*value).to_owned()),
-            })
-            .collect()
+        let mut out = String::new();
+        for (at, part) in self.parts.iter().enumerate() {
+            match part {
+                Part::Literal(text) => out += text,
+                Part::Value(name) => {
+                    let before = self.parts[..at].iter().filter(|part| matches!(part, Part::Value(known) if known == name)).count();
+                    let of_name: Vec<&str> = values.iter().filter(|(known, _)| known == name).map(|(_, value)| *value).collect();
+                    match of_name.get(before).or(of_name.last()) {
+                        Some(value) => out += value,
+                        None => out += &format!("{{{name}}}"),
+                    }
+                }
+            }
+        }
+        out
     }
 
     /// The names of its values, in order.
@@ -174,6 +180,13 @@ mod tests {
         assert!(text.matches("no such id: nosuch", Tier::Exact));
         assert!(!text.matches("No such id: nosuch", Tier::Exact));
         assert_eq!(text.render(&[("reference", "a/b")]), "no such id: a/b");
+    }
+
+    #[test]
+    fn a_name_that_stands_there_twice_takes_two_values() {
+        let text = Text::parse("cannot delete {id12} because {id12} uses it").unwrap();
+        assert_eq!(text.render(&[("id12", "a"), ("id12", "b")]), "cannot delete a because b uses it");
+        assert_eq!(text.render(&[("id12", "a")]), "cannot delete a because a uses it");
     }
 
     #[test]
