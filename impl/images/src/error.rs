@@ -71,6 +71,13 @@ pub enum Error {
     ArchiveLoop(Id),
 
     // The store
+    /// No space or quota left for the metadata; for layers it is [`drydock_layers::Error::Full`].
+    #[error("no space left for {path}")]
+    Full {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("the image store at {path}")]
     Database {
         path: PathBuf,
@@ -87,6 +94,14 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn database(path: &Path, source: impl Into<redb::Error>) -> Self {
-        Self::Database { path: path.to_owned(), source: Box::new(source.into()) }
+        let path = path.to_owned();
+        match source.into() {
+            redb::Error::Io(source)
+                if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) =>
+            {
+                Self::Full { path, source }
+            }
+            source => Self::Database { path, source: Box::new(source) },
+        }
     }
 }

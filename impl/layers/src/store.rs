@@ -169,6 +169,7 @@ impl Layers {
         unpacker.run(&mut reader)?;
         reader.finish()?;
         let (digest, length) = digesting.finish().map_err(Error::Source)?;
+        fault::point("layers.unpacked").map_err(|error| Error::io("unpacking to", &diff, error))?;
         Ok(Unpacked { staging, unpacker, digest, length })
     }
 
