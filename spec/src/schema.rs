@@ -1,5 +1,7 @@
 //! Whether a JSON value has the shape that a version gives it.
 
+use std::{cell::RefCell, collections::HashMap};
+
 use regex::Regex;
 use serde_json::{Map, Value};
 
@@ -128,9 +130,9 @@ impl Walk<'_, '_> {
 
     fn string(&mut self, shape: &Schema, text: &str) {
         let Some(pattern) = &shape.pattern else { return };
-        match Regex::new(&format!("^(?:{pattern})$")) {
-            Ok(regex) if regex.is_match(text) => {}
-            Ok(_) => self.differs(format!("{text:?} does not match {pattern}")),
+        match matches(pattern, text) {
+            Ok(true) => {}
+            Ok(false) => self.differs(format!("{text:?} does not match {pattern}")),
             Err(error) => self.differs(format!("its pattern is malformed: {error}")),
         }
     }
@@ -171,6 +173,23 @@ impl Walk<'_, '_> {
             }
         }
     }
+}
+
+/// Whether a text matches a pattern as a whole. A pattern is compiled once a thread: that takes longer than all else.
+fn matches(pattern: &str, text: &str) -> Result<bool, String> {
+    thread_local! {
+        static COMPILED: RefCell<HashMap<String, Result<Regex, String>>> = RefCell::default();
+    }
+    COMPILED.with_borrow_mut(|compiled| {
+        if !compiled.contains_key(pattern) {
+            let regex = Regex::new(&format!("^(?:{pattern})$")).map_err(|error| error.to_string());
+            compiled.insert(pattern.to_owned(), regex);
+        }
+        match &compiled[pattern] {
+            Ok(regex) => Ok(regex.is_match(text)),
+            Err(error) => Err(error.clone()),
+        }
+    })
 }
 
 fn kind_of(value: &Value) -> &'static str {
