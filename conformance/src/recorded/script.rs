@@ -47,8 +47,12 @@ impl Step {
 }
 
 /// Exchanges that were under way while later ones ran: scenario, step, the step before which it was sent.
-const UNDER_WAY: [(&str, &str, &str); 2] =
-    [("events/lifecycle", "live", "create"), ("containers.wait/all", "wait-until-killed", "kill-2")];
+const UNDER_WAY: [(&str, &str, &str); 4] = [
+    ("events/lifecycle", "live", "create"),
+    ("containers.wait/all", "wait-until-killed", "kill-2"),
+    ("containers.attach/streams", "two-a", "two-kill"),
+    ("containers.attach/streams", "two-b", "two-kill"),
+];
 
 /// What was sent on a websocket, which the recordings leave out.
 const WEBSOCKET_INPUT: [(&str, &str, &[&str]); 2] = [

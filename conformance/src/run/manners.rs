@@ -21,8 +21,10 @@ pub(super) struct Manners<'c> {
 /// What a daemon has.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Snapshot {
-    /// Ids and names of containers.
+    /// Names of containers by id.
     containers: BTreeMap<String, String>,
+    /// Ids of images, as far as they are told, by container.
+    images_of: BTreeMap<String, String>,
     /// Image ids by tag.
     tags: BTreeMap<String, String>,
     /// All image ids.
@@ -78,8 +80,12 @@ impl<'c> Manners<'c> {
         let Ok(now) = Snapshot::take(self.client) else {
             return vec!["the target no longer answers, so what the run left there is unknown".to_owned()];
         };
+        // By name, or made of an image that came with the run, as what builds leave.
+        let is_ours = |id: &String, name: &String| {
+            name.contains(run) || now.images_of.get(id).is_some_and(|image| !self.before.images.contains(image))
+        };
         let ours: Vec<String> =
-            now.containers.iter().filter(|(_, name)| name.contains(run)).map(|(id, _)| id.clone()).collect();
+            now.containers.iter().filter(|(id, name)| is_ours(id, name)).map(|(id, _)| id.clone()).collect();
         self.remove_containers(&ours);
         for (tag, _) in now.tags.iter().filter(|(tag, _)| !self.before.tags.contains_key(*tag)) {
             self.client.send(Request::new("DELETE", format!("/images/{tag}?force=1")));
@@ -141,11 +147,6 @@ impl Snapshot {
         };
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let mut snapshot = Self::default();
-        for container in list("/containers/json?all=1")? {
-            let names = container["Names"].as_array().cloned().unwrap_or_default();
-            let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
-            snapshot.containers.insert(text(&container["Id"]), names.join(" "));
-        }
         for image in list("/images/json?all=1")? {
             let id = text(&image["Id"]);
             for tag in image["RepoTags"].as_array().into_iter().flatten().filter_map(Value::as_str) {
@@ -154,6 +155,21 @@ impl Snapshot {
                 }
             }
             snapshot.images.insert(id);
+        }
+        for container in list("/containers/json?all=1")? {
+            let id = text(&container["Id"]);
+            let names = container["Names"].as_array().cloned().unwrap_or_default();
+            let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
+            snapshot.containers.insert(id.clone(), names.join(" "));
+            // Newer daemons tell the image's id; older ones the name or the beginning of the id.
+            let image = container["ImageID"].as_str().or(container["Image"].as_str()).unwrap_or_default();
+            let tag = if image.contains(':') { image.to_owned() } else { format!("{image}:latest") };
+            let known = snapshot.images.iter().find(|id| id.trim_start_matches("sha256:").starts_with(image));
+            if let Some(image) =
+                snapshot.tags.get(&tag).or(snapshot.images.get(image)).or(known.filter(|_| image.len() >= 12))
+            {
+                snapshot.images_of.insert(id, image.clone());
+            }
         }
         Ok(snapshot)
     }

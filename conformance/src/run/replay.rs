@@ -112,16 +112,18 @@ fn judge_file(
     let mut ruled = 0;
     for (key, exchange) in &exchanges {
         let Origin::Recorded { scenario, step, .. } = &exchange.origin else { continue };
-        let name = format!("{file} {scenario}/{step}");
         // A ruling that lists an exchange judges the daemon wrong: there is nothing to hold against the spec.
-        if rulings.iter().any(|glob| matches(glob, &name)) && !is_described(spec, version, exchange) {
-            ruled += 1;
-            continue;
+        if !is_described(spec, version, exchange) {
+            let name = format!("{file} {scenario}/{step}");
+            if rulings.iter().any(|glob| matches(glob, &name)) {
+                ruled += 1;
+                continue;
+            }
         }
         let label = format!("{}/{}", key.0, key.1);
         let outcome = expected.and_then(|expected| expected.get(key)).map(String::as_str);
         // Under an older prefix, what that version's daemon was not asked says nothing.
-        if outcome.is_none() && level(file) == Level::Documented {
+        if level(file) == Level::Documented && (outcome.is_none() || step.starts_with("cleanup")) {
             continue;
         }
         let expected = outcome.filter(|_| level(file) == Level::Documented);

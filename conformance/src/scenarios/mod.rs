@@ -3,6 +3,15 @@
 //! Most are pure functions over the exchanges of a recorded scenario, so that the recordings decide them too. What no
 //! recording can show (timing, loss under load, concurrency, troubles that genuine daemons had) acts on a live daemon.
 
+mod attach;
+mod events;
+mod exec;
+mod files;
+mod host;
+mod images;
+mod lifecycle;
+mod list;
+mod logs;
 mod seen;
 mod stage;
 
@@ -67,7 +76,17 @@ pub(crate) fn holds(condition: bool, otherwise: impl FnOnce() -> String) -> Show
 }
 
 /// The topics.
-const TOPICS: &[&[Scenario]] = &[];
+const TOPICS: &[&[Scenario]] = &[
+    list::SCENARIOS,
+    host::SCENARIOS,
+    lifecycle::SCENARIOS,
+    attach::SCENARIOS,
+    logs::SCENARIOS,
+    exec::SCENARIOS,
+    files::SCENARIOS,
+    events::SCENARIOS,
+    images::SCENARIOS,
+];
 
 /// Every scenario.
 pub fn all() -> Vec<&'static Scenario> {
@@ -127,7 +146,7 @@ fn decide(scenario: &Scenario, seen: &Seen<'_>, how: How) -> Finding {
     let (verdict, reason) = judgement(check(&seen));
     // What looked at nothing has shown nothing.
     let (verdict, reason) = match verdict {
-        Verdict::Pass if seen.looked_at().is_empty() => (Verdict::Error, "it observed nothing".to_owned()),
+        Verdict::Pass if !seen.has_looked() => (Verdict::Error, "it observed nothing".to_owned()),
         _ => (verdict, reason),
     };
     let mut finding = Finding { reason, ..scenario.finding(seen.version(), how, verdict) };

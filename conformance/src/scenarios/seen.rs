@@ -44,6 +44,10 @@ impl<'e> Seen<'e> {
         self.looked_at.borrow().iter().map(|exchange| ShownExchange::of(exchange)).collect()
     }
 
+    pub(super) fn has_looked(&self) -> bool {
+        !self.looked_at.borrow().is_empty()
+    }
+
     /// A step's exchange.
     pub fn step(&self, name: &str) -> Result<&'e Exchange, Wrong> {
         let exchange = self.steps.get(name).ok_or_else(|| Wrong::SetUp(format!("there is no step {name}")))?;
