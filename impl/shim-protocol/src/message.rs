@@ -111,6 +111,10 @@ pub enum Request {
 }
 
 /// A client's wish.
+///
+/// Output is written to a client as it comes. What it does not take at once waits: 64 KB in memory, then up to 1 GB in
+/// a file without a name in [`crate::ContainerSpec::spool`]; a client further behind is let go. So a slow client slows
+/// neither the log nor other clients. Only where no log is kept and every client lags does the process wait.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attach {
     /// To whom.

@@ -1,12 +1,14 @@
 //! Messages on a socket.
 //!
 //! ```text
-//! 4 bytes  length of the JSON      (big endian)
-//! 4 bytes  length of the blob      (big endian; bytes of clients that would be clumsy in JSON)
+//! 4 bytes  length of the JSON
+//! 4 bytes  length of the blob: bytes of clients that would be clumsy in JSON
+//! 4 bytes  number of descriptors, 0 or 1
 //! JSON, then blob
 //! ```
-//! Descriptors travel as `SCM_RIGHTS` with the message's first byte. The kernel keeps them in order, and never hands
-//! over more than one message's in one read, so they queue up until their message is read.
+//! Numbers are big endian. Descriptors travel as `SCM_RIGHTS` with the message's first byte; the kernel keeps their
+//! order, so they queue up here until their message is read. A message that is JSON but makes no sense to us is of a
+//! newer release: it is told apart from noise, and the connection goes on.
 
 use crate::{Message, Request, message::Numbered};
 use rustix::io::{Errno, retry_on_intr};
@@ -14,7 +16,7 @@ use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
     recvmsg, sendmsg,
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -23,7 +25,7 @@ use std::os::fd::{AsFd, OwnedFd};
 /// Longest message, JSON and blob together: more is an error, since nothing sensible is that long.
 pub const MAX_MESSAGE: usize = 16 << 20;
 
-const HEADER: usize = 8;
+const HEADER: usize = 12;
 const READ: usize = 16 << 10;
 
 /// Why bytes are no message.
@@ -34,6 +36,10 @@ pub enum WireError {
     TooLong(usize),
     #[error("not the JSON of a message")]
     Json(#[from] serde_json::Error),
+    #[error("request {serial} is unknown here: {reason}")]
+    UnknownRequest { serial: u64, reason: String },
+    #[error("a descriptor that did not come")]
+    NoDescriptor,
     #[error("the socket")]
     Io(#[from] io::Error),
 }
@@ -45,6 +51,8 @@ pub struct Envelope<T> {
     pub message: T,
     /// Its blob.
     pub blob: Vec<u8>,
+    /// Its descriptor.
+    pub descriptor: Option<OwnedFd>,
 }
 
 /// What was received and not yet understood.
@@ -84,41 +92,57 @@ impl Inbox {
         Ok(count > 0)
     }
 
-    /// The next shim's message, if all of it is here.
+    /// The next shim's message, if all of it is here. Those that only a newer daemon understands are left out.
     ///
     /// # Errors
-    /// When the bytes are no message; the connection is of no more use then.
+    /// When the bytes are no messages; the connection is of no more use then.
     pub fn message(&mut self) -> Result<Option<Envelope<Message>>, WireError> {
-        self.next()
+        while let Some(raw) = self.next()? {
+            match serde_json::from_slice(&raw.message) {
+                Ok(message) => return Ok(Some(Envelope { message, blob: raw.blob, descriptor: raw.descriptor })),
+                Err(error) if error.is_data() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(None)
     }
 
     /// The next request and its serial, if all of it is here.
     ///
     /// # Errors
-    /// As [`Self::message`].
+    /// `UnknownRequest`, which only a newer shim understands: refuse it and go on. All others: as [`Self::message`].
     pub fn request(&mut self) -> Result<Option<(u64, Envelope<Request>)>, WireError> {
-        Ok(self.next::<Numbered>()?.map(|Envelope { message, blob }| {
-            let Numbered { serial, request } = message;
-            (serial, Envelope { message: request, blob })
-        }))
+        #[derive(Deserialize)]
+        struct Serial {
+            serial: u64,
+        }
+        let Some(raw) = self.next()? else { return Ok(None) };
+        match serde_json::from_slice(&raw.message) {
+            Ok(Numbered { serial, request }) => {
+                Ok(Some((serial, Envelope { message: request, blob: raw.blob, descriptor: raw.descriptor })))
+            }
+            Err(error) => {
+                let Serial { serial } = serde_json::from_slice(&raw.message)?;
+                Err(WireError::UnknownRequest { serial, reason: error.to_string() })
+            }
+        }
     }
 
-    /// The oldest descriptor that no message took yet.
-    pub fn take_descriptor(&mut self) -> Option<OwnedFd> {
-        self.descriptors.pop_front()
-    }
-
-    fn next<T: DeserializeOwned>(&mut self) -> Result<Option<Envelope<T>>, WireError> {
+    fn next(&mut self) -> Result<Option<Envelope<Vec<u8>>>, WireError> {
         let bytes = &self.bytes[self.start..];
         let Some((header, rest)) = bytes.split_first_chunk::<HEADER>() else { return Ok(None) };
-        let [a, b, c, d, e, f, g, h] = *header;
-        let json = u32::from_be_bytes([a, b, c, d]) as usize;
-        let whole = json.saturating_add(u32::from_be_bytes([e, f, g, h]) as usize);
+        let number = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+        let json = number(0) as usize;
+        let whole = json.saturating_add(number(4) as usize);
         if whole > MAX_MESSAGE {
             return Err(WireError::TooLong(whole));
         }
         let Some((json, blob)) = rest.get(..whole).map(|whole| whole.split_at(json)) else { return Ok(None) };
-        let envelope = Envelope { message: serde_json::from_slice(json)?, blob: blob.to_vec() };
+        let descriptor = match number(8) {
+            0 => None,
+            _ => Some(self.descriptors.pop_front().ok_or(WireError::NoDescriptor)?),
+        };
+        let envelope = Envelope { message: json.to_vec(), blob: blob.to_vec(), descriptor };
         self.start += HEADER + whole;
         Ok(Some(envelope))
     }
@@ -194,7 +218,8 @@ impl Outbox {
             return Err(WireError::TooLong(json + blob.len()));
         }
         bytes[..4].copy_from_slice(&(json as u32).to_be_bytes());
-        bytes[4..HEADER].copy_from_slice(&(blob.len() as u32).to_be_bytes());
+        bytes[4..8].copy_from_slice(&(blob.len() as u32).to_be_bytes());
+        bytes[8..HEADER].copy_from_slice(&u32::from(descriptor.is_some()).to_be_bytes());
         bytes.extend_from_slice(blob);
         self.0.push_back(Outgoing { bytes, sent: 0, descriptor });
         Ok(())
@@ -276,7 +301,7 @@ mod tests {
         while serials < 3 {
             if let Some((serial, envelope)) = inbox.request().unwrap() {
                 assert_eq!((serial, &envelope.blob[..]), (serials, &b"typed"[..]));
-                let client = UnixStream::from(inbox.take_descriptor().unwrap());
+                let client = UnixStream::from(envelope.descriptor.unwrap());
                 io::Write::write_all(&mut &client, &[serial as u8]).unwrap();
                 serials += 1;
             } else {
@@ -293,12 +318,44 @@ mod tests {
     #[test]
     fn a_length_that_makes_no_sense_is_an_error_and_a_peer_that_left_is_an_end() {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        io::Write::write_all(&mut &ours, &[0xff; 8]).unwrap();
+        io::Write::write_all(&mut &ours, &[0xff; HEADER]).unwrap();
         let mut inbox = Inbox::default();
         assert!(inbox.fill(&theirs).unwrap());
         assert!(matches!(inbox.message(), Err(WireError::TooLong(_))));
         drop(ours);
         assert!(!inbox.fill(&theirs).unwrap());
+    }
+
+    #[test]
+    fn words_of_a_newer_release_do_not_break_the_connection() {
+        #[derive(Serialize)]
+        struct Newer {
+            serial: u64,
+            request: std::collections::BTreeMap<&'static str, u32>,
+        }
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let (client, _) = UnixStream::pair().unwrap();
+        let mut outbox = Outbox::default();
+        let newer = Newer { serial: 7, request: [("Levitate", 3)].into() };
+        outbox.push(&newer, b"", Some(client.into())).unwrap();
+        outbox.request(8, Request::Status, b"", None).unwrap();
+        outbox.flush(&ours).unwrap();
+        let mut inbox = Inbox::default();
+        while inbox.bytes.len() < 80 {
+            assert!(inbox.fill(&theirs).unwrap());
+        }
+        assert!(matches!(inbox.request(), Err(WireError::UnknownRequest { serial: 7, .. })));
+        let (serial, envelope) = inbox.request().unwrap().unwrap();
+        assert_eq!((serial, envelope.message), (8, Request::Status));
+        assert!(envelope.descriptor.is_none(), "the unknown request's descriptor went with it");
+
+        let mut outbox = Outbox::default();
+        outbox.push(&newer, b"", None).unwrap();
+        let event = Message::Event(Event::StreamEnded { stream: 7 });
+        outbox.message(&event).unwrap();
+        outbox.flush(&ours).unwrap();
+        assert!(inbox.fill(&theirs).unwrap());
+        assert_eq!(inbox.message().unwrap().unwrap().message, event);
     }
 
     #[test]

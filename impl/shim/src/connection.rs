@@ -1,7 +1,9 @@
 //! The daemon's connections.
 
 use crate::poll::{Poll, Token, Watched};
-use drydock_shim_protocol::{Answer, Envelope, Event, Hello, Inbox, Message, Outbox, Refusal, Reply, Request, VERSION};
+use drydock_shim_protocol::{
+    Answer, Envelope, Event, Hello, Inbox, Message, Outbox, Refusal, Reply, Request, VERSION, WireError,
+};
 use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
 use std::io::ErrorKind;
@@ -49,17 +51,20 @@ impl Connection {
 
     /// The next whole request.
     pub(crate) fn next(&mut self) -> Option<Asked> {
-        match self.inbox.request() {
-            Ok(Some((serial, Envelope { message: request, blob }))) => {
-                let takes = matches!(request, Request::Attach(_));
-                let descriptor = if takes { self.inbox.take_descriptor() } else { None };
-                Some(Asked { serial, request, blob, descriptor })
-            }
-            Ok(None) => None,
-            Err(error) => {
-                eprintln!("a request: {error}");
-                self.broken = true;
-                None
+        loop {
+            match self.inbox.request() {
+                Ok(Some((serial, Envelope { message: request, blob, descriptor }))) => {
+                    return Some(Asked { serial, request, blob, descriptor });
+                }
+                Ok(None) => return None,
+                Err(WireError::UnknownRequest { serial, reason }) => {
+                    self.reply(serial, Err(Refusal::Malformed(reason)))
+                }
+                Err(error) => {
+                    eprintln!("a request: {error}");
+                    self.broken = true;
+                    return None;
+                }
             }
         }
     }
