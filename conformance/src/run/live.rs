@@ -34,6 +34,9 @@ struct Unit<'s> {
     scenarios: bool,
 }
 
+/// Scenarios that take the image away from others which need it: they run alone, after all others.
+const ALONE: [&str; 3] = ["images.delete/", "images.load-save/", "images.load/"];
+
 pub(super) fn run(
     options: &Options,
     spec: &Spec,
@@ -137,7 +140,7 @@ fn theirs(
         .flat_map(|(version, scripts)| {
             let mut units: Vec<Unit<'_>> = Vec::new();
             let mut group = "";
-            for script in wanted(options, spec, *version, scripts) {
+            for script in wanted(options, spec, *version, scripts).into_iter().filter(|script| !is_alone(script)) {
                 if group_of(&script.scenario) != group || units.is_empty() {
                     group = group_of(&script.scenario);
                     units.push(Unit { version: *version, scripts: Vec::new(), scenarios: false });
@@ -148,8 +151,15 @@ fn theirs(
             units
         })
         .collect();
-    progress(Event::Planned(units.iter().map(|unit| unit.scripts.len()).sum()));
-    let findings = each(options, interrupt, &units, |unit| {
+    let alone: Vec<Unit<'_>> = by_version
+        .iter()
+        .map(|(version, scripts)| {
+            let scripts = wanted(options, spec, *version, scripts).into_iter().filter(|script| is_alone(script));
+            Unit { version: *version, scripts: scripts.collect(), scenarios: false }
+        })
+        .collect();
+    progress(Event::Planned(units.iter().chain(&alone).map(|unit| unit.scripts.len()).sum()));
+    let work = |unit: &Unit<'_>| {
         let naming = Naming::prefixed(&format!("{}-{}-", options.run, unit.version.minor()));
         let place = Place {
             options,
@@ -163,7 +173,12 @@ fn theirs(
         let (findings, containers) = lane::run(&place, &unit.scripts, unit.scenarios, interrupt, progress);
         manners.remove_containers(&containers);
         findings
-    });
+    };
+    let mut findings = each(options, interrupt, &units, work);
+    for unit in alone.iter().take_while(|_| !interrupt.is_set()) {
+        manners.load_image(&options.image.archive).map_err(unreachable)?;
+        findings.extend(work(unit));
+    }
     let mut remarks = manners.end(&options.run);
     if let Err(why) = registry {
         remarks.push(format!("pull and push are blocked: {why}"));
@@ -191,6 +206,10 @@ fn joined(findings: Vec<Finding>) -> Vec<Finding> {
         }
     }
     by_check.into_values().collect()
+}
+
+fn is_alone(script: &Script) -> bool {
+    ALONE.iter().any(|group| script.scenario.starts_with(group))
 }
 
 /// Scenarios that know each other's objects.
