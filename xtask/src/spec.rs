@@ -1,12 +1,13 @@
 //! `spec check` and `spec evidence`: the description held against the recordings.
 
-use std::{collections::BTreeSet, fs, path::PathBuf, process::ExitCode};
+use std::{fs, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use drydock_conformance::{
     evidence::{Evidence, evidence},
     exchange::Recordings,
+    scenarios,
 };
 use drydock_spec::{
     Spec,
@@ -89,7 +90,7 @@ fn tell(evidence: &Evidence, args: &Args) -> bool {
 fn problems(spec: &Spec, folder: &std::path::Path, evidence: &Evidence, args: &Args) -> Result<bool> {
     let against = Against {
         clauses: clauses::embedded(),
-        scenarios: &BTreeSet::new(),
+        scenarios: &scenarios::clauses(),
         pending: &clauses::pending(),
         untestable: &clauses::untestable(),
         evidence: &evidence.entries(),
