@@ -117,7 +117,10 @@ pub enum Require {
 impl Options {
     /// Whether fewer checks run than there are.
     pub fn is_narrowed(&self) -> bool {
-        !self.only.is_empty() || self.clause.is_some() || self.versions.len() < drydock_spec::VERSIONS.len()
+        !self.only.is_empty()
+            || self.clause.is_some()
+            || self.versions.len() < drydock_spec::VERSIONS.len()
+            || matches!(self.target, Target::Recordings(Some(_)))
     }
 
     /// Whether a finding is among those asked for.
