@@ -9,7 +9,6 @@ use crate::stdio::ProcessEnds;
 use crate::step::{Step, point};
 use crate::sys::{self, Child};
 use drydock_shim_protocol::{ContainerSpec, Failure, Namespace, ProcessSpec};
-use rustix::process::WaitOptions;
 use std::convert::Infallible;
 use std::os::fd::AsFd;
 
@@ -57,6 +56,11 @@ impl Container {
         })
     }
 
+    /// Ends its first process, and with it the container.
+    pub fn end(self) {
+        self.init.end();
+    }
+
     /// Its first process.
     #[must_use]
     pub fn init(&self) -> &Child {
@@ -100,8 +104,7 @@ fn launch(flags: u64, work: impl FnOnce(&Reporter) -> Result<Infallible, Failure
     match report.wait() {
         Ok(()) => Ok(child),
         Err(failure) => {
-            let _ = sys::send_signal(&child.pidfd, libc::SIGKILL);
-            let _ = rustix::process::waitpid(Some(child.pid), WaitOptions::empty());
+            child.end();
             Err(failure)
         }
     }

@@ -21,8 +21,10 @@ pub enum ShimEnds {
     /// Three pipes; without stdin the process has `/dev/null`.
     #[allow(missing_docs)]
     Pipes { stdin: Option<OwnedFd>, stdout: OwnedFd, stderr: OwnedFd },
-    /// The master of a terminal.
-    Terminal(OwnedFd),
+    /// A terminal. As long as `slave` is open, a process that closes all of its own (as an init does that opens
+    /// `/dev/console` anew for each line) does not look like the end of the output.
+    #[allow(missing_docs)]
+    Terminal { master: OwnedFd, slave: OwnedFd },
 }
 
 /// Pipes for a process without a terminal.
@@ -61,7 +63,8 @@ pub fn terminal() -> Result<(ProcessEnds, ShimEnds), Errno> {
         Err(errno) => return Err(errno),
     }
     set_nonblocking(&master)?;
-    Ok((ProcessEnds { stdin: slave, output: None }, ShimEnds::Terminal(master)))
+    let copy = rustix::io::fcntl_dupfd_cloexec(&slave, 0)?;
+    Ok((ProcessEnds { stdin: slave, output: None }, ShimEnds::Terminal { master, slave: copy }))
 }
 
 /// Sets a terminal's window; the kernel tells its foreground processes.

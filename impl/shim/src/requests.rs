@@ -80,7 +80,7 @@ impl Shim {
         self.own_pids = spec.namespaces.pid == Namespace::New;
         let (poll, session) = self.poll_and_session(&Process::Init).map_err(|_| step("session", Errno::SRCH))?;
         if let Err(errno) = session.start(poll, container.init(), ours, spec.process.stdin_once, Some(log)) {
-            let _ = send_signal(&container.init().pidfd, 9); // It cannot be gone: nobody reaped it.
+            container.end();
             return Err(step("waiting", errno));
         }
         let State::Running { pid, since, .. } = session.state else { return Err(step("session", Errno::SRCH)) };
@@ -149,7 +149,7 @@ impl Shim {
         let child = container.exec(&spec, &self.cgroup, theirs).map_err(Refusal::Failed)?;
         let (poll, session) = self.poll_and_session(process)?;
         if let Err(errno) = session.start(poll, &child, ours, spec.stdin_once, None) {
-            let _ = send_signal(&child.pidfd, 9); // As above.
+            child.end();
             return Err(Refusal::Failed(step("waiting", errno)));
         }
         match session.state {

@@ -26,6 +26,8 @@ pub(crate) struct Session {
     pub(crate) outputs: [Option<Watched>; 2],
     pub(crate) input: Input,
     terminal: bool,
+    /// Keeps the terminal's output from ending before its process.
+    slave: Option<OwnedFd>,
     stdin_once: bool,
     pub(crate) clients: BTreeMap<u32, Client>,
     next_client: u32,
@@ -65,6 +67,7 @@ impl Session {
             outputs: [None, None],
             input: Input::default(),
             terminal: false,
+            slave: None,
             stdin_once: false,
             clients: BTreeMap::new(),
             next_client: 0,
@@ -76,7 +79,7 @@ impl Session {
         }
     }
 
-    /// Its process runs from now on.
+    /// Its process runs from now on. On failure it is as before.
     pub(crate) fn start(
         &mut self,
         poll: &Poll,
@@ -85,30 +88,25 @@ impl Session {
         stdin_once: bool,
         log: Option<Log>,
     ) -> Result<(), Errno> {
-        let mut pidfd =
-            Watched::new(child.pidfd.as_fd().try_clone_to_owned().map_err(|_| Errno::MFILE)?, Token::Exit(self.id));
+        let pidfd = rustix::io::fcntl_dupfd_cloexec(&child.pidfd, 0)?;
+        let mut pidfd = Watched::new(pidfd, Token::Exit(self.id));
         pidfd.want(poll, EventFlags::IN)?;
-        let pid = child.pid.as_raw_nonzero().get() as u32;
-        self.state = State::Running { pid, since: Timestamp::now(), pidfd };
-        self.stdin_once = stdin_once;
-        self.log = log;
         let output = |descriptor, stream| Some(Watched::new(descriptor, Token::Output(self.id, stream)));
-        let stdin = match ends {
-            ShimEnds::Pipes { stdin, stdout, stderr } => {
-                self.outputs = [output(stdout, 0), output(stderr, 1)];
-                stdin
-            }
-            ShimEnds::Terminal(master) => {
-                self.terminal = true;
+        let (mut outputs, stdin, slave) = match ends {
+            ShimEnds::Pipes { stdin, stdout, stderr } => ([output(stdout, 0), output(stderr, 1)], stdin, None),
+            ShimEnds::Terminal { master, slave } => {
                 let copy = rustix::io::fcntl_dupfd_cloexec(&master, 0)?;
-                self.outputs = [output(master, 0), None];
-                Some(copy)
+                ([output(master, 0), None], Some(copy), Some(slave))
             }
         };
-        self.input = Input::new(stdin.map(|stdin| Watched::new(stdin, Token::Input(self.id))));
-        for output in self.outputs.iter_mut().flatten() {
+        for output in outputs.iter_mut().flatten() {
             output.want(poll, EventFlags::IN)?;
         }
+        let pid = child.pid.as_raw_nonzero().get() as u32;
+        self.state = State::Running { pid, since: Timestamp::now(), pidfd };
+        self.outputs = outputs;
+        self.input = Input::new(stdin.map(|stdin| Watched::new(stdin, Token::Input(self.id))));
+        (self.terminal, self.slave, self.stdin_once, self.log) = (slave.is_some(), slave, stdin_once, log);
         let early = std::mem::take(&mut self.early);
         self.input.write(poll, &early);
         self.listen(poll);
@@ -228,6 +226,7 @@ impl Session {
         pidfd.pause(poll);
         self.state = State::Exited { pid: *pid, since: *since, exit, at: Timestamp::now() };
         self.input.close();
+        self.slave = None;
         Some(exit)
     }
 

@@ -1,9 +1,10 @@
 //! Making a process.
 
 use super::exec::exit_now;
+use super::process::send_signal;
 use rustix::io::Errno;
-use rustix::process::Pid;
-use std::os::fd::{FromRawFd, OwnedFd};
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 
 /// A child that was just made.
 #[derive(Debug)]
@@ -12,6 +13,14 @@ pub struct Child {
     pub pid: Pid,
     /// Readable when the child has exited.
     pub pidfd: OwnedFd,
+}
+
+impl Child {
+    /// Kills it and waits for its end, so that not even a zombie is left.
+    pub fn end(self) {
+        let _ = send_signal(&self.pidfd, libc::SIGKILL); // It has ended by itself.
+        let _ = waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED); // Somebody waited before.
+    }
 }
 
 /// The kernel's `struct clone_args`, as of 5.5 and later (88 bytes with `cgroup`).

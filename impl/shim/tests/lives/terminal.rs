@@ -45,6 +45,21 @@ fn what_a_terminal_still_holds_when_its_program_ends_arrives() {
 }
 
 #[test]
+fn a_terminal_that_nobody_holds_for_a_while_is_not_at_its_end() {
+    if !can_live() {
+        return;
+    }
+    let mut life = Life::begin();
+    let mut spec = life.shell("exec </dev/null >/dev/null 2>&1; sleep 0.1; echo back >/dev/console; exit 3");
+    spec.process.tty = true;
+    let client = life.attach(Process::Init, Wish::raw());
+    life.start(spec);
+    assert_eq!(read_all(&client), b"back\r\n");
+    assert_eq!(life.exit(), Exit::Code(3));
+    life.end();
+}
+
+#[test]
 fn the_detach_keys_let_a_client_go_and_the_program_lives_on() {
     if !can_live() {
         return;
