@@ -1,0 +1,188 @@
+//! A request on its way to its handler: routed, its query read, its body still to come.
+
+use drydock_spec::{EndpointId, Spec, Version, model::Decoder};
+use hyper::{HeaderMap, body::Incoming, header::CONTENT_TYPE};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::{
+    Api,
+    body::{self, Broken},
+    connection::Slot,
+    decode::{self, Refused, Shape},
+    policy::Policy,
+    query::Query,
+    reply::{Place, Refusal, Reply, refusal},
+};
+
+/// A request.
+pub(crate) struct Call {
+    pub(crate) api: Api,
+    pub(crate) version: Version,
+    pub(crate) endpoint: EndpointId,
+    /// What the path's variable held: a container, an image, an exec.
+    pub(crate) reference: String,
+    pub(crate) query: Query,
+    pub(crate) headers: HeaderMap,
+    /// `None` once it was taken.
+    pub(crate) body: Option<Incoming>,
+    pub(crate) slot: Slot,
+}
+
+impl Call {
+    pub(crate) fn spec(&self) -> &'static Spec {
+        Spec::embedded()
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        Policy(self.version)
+    }
+
+    pub(crate) fn place(&self) -> Place<'_> {
+        let spec = self.spec();
+        Place { spec, version: self.version, endpoint: Some(spec.endpoint(self.endpoint)), query: &self.query }
+    }
+
+    /// A header's text; empty where it is absent or no text.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// An integer; what cannot be read is refused with `outcome`, whose answers are "invalid syntax" and, where there
+    /// is a second, "value out of range".
+    pub(crate) fn strict(&self, name: &'static str, outcome: &'static str) -> Result<Option<i64>, Refusal> {
+        let text = self.query.text(name);
+        if text.is_empty() {
+            return Ok(None);
+        }
+        text.parse().map(Some).map_err(|error: std::num::ParseIntError| {
+            use std::num::IntErrorKind::{NegOverflow, PosOverflow};
+            let nth = usize::from(matches!(error.kind(), PosOverflow | NegOverflow));
+            Box::new(Reply { nth, ..Reply::new(outcome).with(name, text).with("size", text).with("time", text) })
+        })
+    }
+
+    /// Refuses a body whose content type is not JSON's.
+    pub(crate) fn expect_json(&self) -> Result<(), Refusal> {
+        let sent = self.headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let sent = sent.as_deref().unwrap_or_default();
+        let media = sent.split(';').next().unwrap_or_default().trim();
+        if media.eq_ignore_ascii_case("application/json") || !self.answers("wrong-content-type") {
+            return Ok(());
+        }
+        Err(Box::new(Reply::new("wrong-content-type").with("type", sent)))
+    }
+
+    /// Whether the version has an answer for an outcome.
+    pub(crate) fn answers(&self, outcome: &str) -> bool {
+        self.spec().endpoint(self.endpoint).answer(outcome, self.version).is_some()
+    }
+
+    /// The body, to be read as a stream. Nothing where it was taken before.
+    pub(crate) fn take_body(&mut self) -> Option<Incoming> {
+        self.body.take()
+    }
+
+    /// The body as it came.
+    pub(crate) async fn bytes(&mut self) -> Result<Vec<u8>, Refusal> {
+        let Some(body) = &mut self.body else { return Ok(Vec::new()) };
+        body::read(body).await.map_err(|broken| match broken {
+            Broken::Framing => refusal("chunk-malformed"),
+            Broken::TooLarge => Box::new(Reply::new("body-not-json").detail("too large")),
+        })
+    }
+
+    /// The body as the version's decoder reads it.
+    pub(crate) async fn object(&mut self) -> Result<Map<String, Value>, Refusal> {
+        let bytes = self.bytes().await?;
+        self.decode(&bytes)
+    }
+
+    /// Reads bytes with the version's decoder and shape.
+    pub(crate) fn decode(&self, bytes: &[u8]) -> Result<Map<String, Value>, Refusal> {
+        let endpoint = self.spec().endpoint(self.endpoint);
+        let body = endpoint.body.iter().find(|body| body.versions.contains(self.version));
+        let Some((decoder, schema)) = body.and_then(|body| Some((body.decoder, body.schema.as_ref()?))) else {
+            return Ok(Map::new());
+        };
+        decode::object(decoder, Shape { spec: self.spec(), version: self.version, schema }, bytes).map_err(refuse_body)
+    }
+
+    /// Which decoder the version has here.
+    pub(crate) fn decoder(&self) -> Option<Decoder> {
+        let endpoint = self.spec().endpoint(self.endpoint);
+        endpoint.body.iter().find(|body| body.versions.contains(self.version)).map(|body| body.decoder)
+    }
+
+    /// A `filters` parameter: texts by key, of the keys that the version knows.
+    pub(crate) fn filters(&self, name: &str) -> Result<Filters, Refusal> {
+        let text = self.query.text(name);
+        if text.is_empty() {
+            return Ok(Filters(Map::new()));
+        }
+        let map = match decode::document(text.as_bytes()) {
+            Ok(Value::Object(map)) => map,
+            Ok(Value::Null) => Map::new(),
+            Ok(other) => return Err(wrong_filter(&other, "filters.Args")),
+            Err(Refused::Truncated | Refused::Absent) => return Err(refusal("filters-truncated")),
+            Err(refused) => return Err(Box::new(Reply::new("filters-not-json").detail(refused.to_string()))),
+        };
+        for values in map.values() {
+            match values {
+                Value::Array(values) => {
+                    if let Some(value) = values.iter().find(|value| !value.is_string() && !value.is_null()) {
+                        return Err(wrong_filter(value, "string"));
+                    }
+                }
+                Value::Null => {}
+                other => return Err(wrong_filter(other, "[]string")),
+            }
+        }
+        let parameter = self.spec().endpoint(self.endpoint).query.iter().find(|known| known.name == name && known.versions.contains(self.version));
+        let known = |key: &str| parameter.is_some_and(|known| known.keys.iter().any(|known| known.name == key && known.versions.contains(self.version)));
+        let refuses = parameter.is_some_and(|known| known.unknown == Some(drydock_spec::model::UnknownKey::Error));
+        if let Some(key) = map.keys().find(|key| refuses && !known(key)) {
+            return Err(Box::new(Reply::new("filter-unknown").with("filter", key.clone())));
+        }
+        Ok(Filters(map.into_iter().filter(|(key, _)| known(key)).collect()))
+    }
+}
+
+fn wrong_filter(value: &Value, wanted: &'static str) -> Refusal {
+    let found = match value {
+        Value::Object(_) => "object",
+        Value::Array(_) => "array",
+        Value::String(_) => "string",
+        Value::Bool(_) => "bool",
+        _ => "number",
+    };
+    Box::new(Reply::new("filters-wrong-type").detail(format!("{found} into Go value of type {wanted}")))
+}
+
+fn refuse_body(refused: Refused) -> Refusal {
+    let outcome = match refused {
+        Refused::Absent => "body-absent",
+        Refused::Truncated => "body-truncated",
+        Refused::NotJson(_) => "body-not-json",
+        Refused::WrongType { .. } => "body-wrong-type",
+    };
+    Box::new(Reply::new(outcome).detail(refused.to_string()))
+}
+
+/// Values of filters by key.
+#[derive(Debug)]
+pub(crate) struct Filters(Map<String, Value>);
+
+impl Filters {
+    /// A key's values.
+    pub(crate) fn texts(&self, key: &str) -> Vec<String> {
+        let values = self.0.get(key).and_then(Value::as_array);
+        values.into_iter().flatten().map(|value| value.as_str().unwrap_or_default().to_owned()).collect()
+    }
+}
+
+/// What a decoded body says, as a command's type. The decoder has given every value its type already, so that what
+/// does not read is a value out of its type's range.
+pub(crate) fn typed<T: DeserializeOwned>(map: Map<String, Value>) -> Result<T, Refusal> {
+    serde_json::from_value(Value::Object(map)).map_err(|error| Box::new(Reply::new("body-wrong-type").detail(error.to_string())))
+}

@@ -1,0 +1,82 @@
+//! `POST /containers/create`.
+
+use drydock_engine::{ContainerConfig, Create, HostConfig, Warning};
+use drydock_spec::{Behaviour, model::Decoder};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    call::{Call, typed},
+    reply::{Answered, Refusal, Reply, refusal},
+};
+
+pub(crate) async fn handle(mut call: Call) -> Answered {
+    call.expect_json()?;
+    let bytes = call.bytes().await?;
+    let mut body = call.decode(&bytes)?;
+    if body.is_empty() && call.answers("config-empty") {
+        return Err(refusal("config-empty"));
+    }
+    let host_config = match body.remove("HostConfig") {
+        Some(Value::Object(map)) if call.version.has(Behaviour::CreateHostConfig) => host_config(&call, map)?,
+        _ => HostConfig::default(),
+    };
+    let command = Create {
+        name: Some(call.query.text("name").to_owned()).filter(|name| !name.is_empty()),
+        name_grammar: call.policy().name_grammar(),
+        config: config(&call, body)?,
+        host_config,
+        rules: call.create_rules(),
+        inside: call.policy().inside(),
+        retry_counting: call.policy().retry_counting(),
+    };
+    let created = call.api.0.engine.create(command).await.map_err(|error| call.refuse(error))?;
+    let warnings = created.warnings.iter().map(|warning| match warning {
+        Warning::HostPortInPortSpec => "Mapping public ports on your host via Dockerfile (host_port:cont_port) has been deprecated.",
+    });
+    let warnings: Vec<&str> = warnings.collect();
+    Ok(Reply::json("created", json!({"Id": created.id, "Warnings": warnings})))
+}
+
+/// A container's configuration as a body has it.
+pub(crate) fn config(call: &Call, mut body: Map<String, Value>) -> Result<ContainerConfig, Refusal> {
+    for key in ["Cmd", "Entrypoint", "PortSpecs"] {
+        if let Some(value) = body.remove(key) {
+            body.insert(key.to_owned(), words(call, value)?);
+        }
+    }
+    typed(body)
+}
+
+/// A host configuration as a body has it.
+pub(crate) fn host_config(call: &Call, mut body: Map<String, Value>) -> Result<HostConfig, Refusal> {
+    match body.remove("LxcConf") {
+        // Options came as an object, too.
+        Some(Value::Object(options)) => {
+            let pairs = options.into_iter().map(|(key, value)| json!({"Key": key, "Value": value.as_str().unwrap_or_default()}));
+            body.insert("LxcConf".to_owned(), pairs.collect());
+        }
+        Some(options @ Value::Array(_)) => drop(body.insert("LxcConf".to_owned(), options)),
+        _ => {}
+    }
+    let mut config: HostConfig = typed(body)?;
+    if config.network_mode == "default" {
+        // What newer clients say for the default bridge.
+        config.network_mode.clear();
+    }
+    let _ = call;
+    Ok(config)
+}
+
+/// A list of words that may come as one.
+fn words(call: &Call, value: Value) -> Result<Value, Refusal> {
+    match value {
+        Value::String(word) => Ok(json!([word])),
+        Value::Array(words) if words.iter().all(Value::is_string) => Ok(Value::Array(words)),
+        Value::Null => Ok(Value::Null),
+        other if call.decoder() == Some(Decoder::Env) => Ok(other),
+        other => {
+            let found = if other.is_array() { "number" } else if other.is_object() { "object" } else { "number" };
+            Err(Box::new(Reply::new("body-wrong-type").detail(format!("{found} into Go value of type string"))))
+        }
+    }
+}

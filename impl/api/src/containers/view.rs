@@ -1,0 +1,151 @@
+//! A container in JSON: every fact that any version tells, under the names that the spec's types have.
+
+use drydock_core::{Timestamp, human_duration};
+use drydock_engine::{Exit, Inspection, ListItem, NetworkSettings, PortBindings, Snapshot, State};
+use drydock_spec::Behaviour;
+use serde_json::{Map, Value, json};
+
+use crate::call::Call;
+
+/// All of it, for inspect.
+pub(crate) fn full(call: &Call, inspection: &Inspection) -> Value {
+    let snapshot = &*inspection.snapshot;
+    let mut host_config = to_value(&*snapshot.host_config);
+    if let (Value::Object(map), false) = (&mut host_config, inspection.links.is_empty()) {
+        map.insert("Links".to_owned(), json!(inspection.links));
+    }
+    let volumes = snapshot.volumes.as_ref().map(|volumes| volumes.iter().map(|(path, volume)| (path.clone(), json!(volume.source))).collect::<Map<_, _>>());
+    let writable = snapshot.volumes.as_ref().map(|volumes| volumes.iter().map(|(path, volume)| (path.clone(), json!(volume.writable))).collect::<Map<_, _>>());
+    json!({
+        "Id": snapshot.id,
+        "ID": snapshot.id,
+        "Created": snapshot.created,
+        "Path": path(call, &snapshot.path),
+        "Args": &*snapshot.args,
+        "State": state(call, &snapshot.state),
+        "Image": snapshot.image,
+        "NetworkSettings": network(&snapshot.network),
+        "ResolvConfPath": snapshot.files.resolv_conf,
+        "HostnamePath": snapshot.files.hostname,
+        "HostsPath": snapshot.files.hosts,
+        "LogPath": snapshot.files.log,
+        "Name": format!("/{}", snapshot.name),
+        "RestartCount": snapshot.restart_count,
+        "Driver": snapshot.driver,
+        "ExecDriver": snapshot.exec_driver,
+        "Volumes": volumes,
+        "VolumesRW": writable,
+        "ExecIDs": &*snapshot.exec_ids,
+        "HostConfig": host_config,
+        "Config": to_value(&*snapshot.config),
+    })
+}
+
+/// One daemon wrote a program's name that reads as JSON as that JSON.
+fn path(call: &Call, path: &str) -> Value {
+    let as_json = call.version.has(Behaviour::InspectPathReadAsJson).then(|| serde_json::from_str(path).ok()).flatten();
+    as_json.unwrap_or_else(|| path.into())
+}
+
+fn to_value(value: &impl serde::Serialize) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+fn state(call: &Call, state: &State) -> Value {
+    let code = state.exited().map_or(0, |exited| call.policy().exit_codes().code(&exited.how));
+    let error = match state.exited().map(|exited| &exited.how) {
+        Some(Exit::NotStarted(failure)) if call.version.has(Behaviour::StateError) => call.start_text(failure),
+        _ => String::new(),
+    };
+    json!({
+        "Running": state.is_up(),
+        "Paused": state.is_paused(),
+        "Restarting": matches!(state, State::Restarting(_)),
+        "OOMKilled": state.oom_killed(),
+        "Dead": matches!(state, State::Dead(_)),
+        "Pid": state.running().map_or(0, |running| running.pid),
+        "ExitCode": code,
+        "Error": error,
+        "StartedAt": state.started_at(),
+        "FinishedAt": state.finished_at(),
+    })
+}
+
+fn network(network: &NetworkSettings) -> Value {
+    json!({
+        "Bridge": network.bridge,
+        "EndpointID": network.endpoint_id,
+        "NetworkID": network.network_id,
+        "SandboxKey": network.sandbox_key,
+        "Gateway": network.gateway,
+        "IPAddress": network.ip_address,
+        "IPPrefixLen": network.ip_prefix_len,
+        "MacAddress": network.mac_address,
+        "LinkLocalIPv6Address": network.link_local_ipv6_address,
+        "LinkLocalIPv6PrefixLen": network.link_local_ipv6_prefix_len,
+        "HairpinMode": network.hairpin_mode,
+        "Ports": network.ports,
+    })
+}
+
+/// A line of the list.
+pub(crate) fn summary(call: &Call, item: &ListItem) -> Value {
+    let snapshot = &*item.snapshot;
+    let names: Vec<String> = std::iter::once(format!("/{}", snapshot.name)).chain(item.linked_as.iter().cloned()).collect();
+    json!({
+        "Id": snapshot.id,
+        "Names": names,
+        "Image": snapshot.config.image,
+        "Command": command(snapshot),
+        "Created": snapshot.created.unix_seconds(),
+        "Status": status(call, &snapshot.state),
+        "Ports": ports(snapshot.network.ports.as_ref()),
+        "Labels": snapshot.config.labels.clone().unwrap_or_default(),
+        "SizeRw": item.sizes.map(|sizes| sizes.writable),
+        "SizeRootFs": item.sizes.map(|sizes| sizes.root),
+    })
+}
+
+/// Program and arguments; arguments with a blank are quoted.
+fn command(snapshot: &Snapshot) -> String {
+    let mut text = snapshot.path.clone();
+    for argument in snapshot.args.iter() {
+        text.push(' ');
+        if argument.contains(' ') {
+            text += &format!("'{argument}'");
+        } else {
+            text += argument;
+        }
+    }
+    text
+}
+
+fn status(call: &Call, state: &State) -> String {
+    let ago = |time: Timestamp| human_duration(Timestamp::now().since(time));
+    let code = || state.exited().map_or(0, |exited| call.policy().exit_codes().code(&exited.how));
+    match state {
+        State::Running(running) => format!("Up {}", ago(running.started_at)),
+        State::Paused(running) => format!("Up {} (Paused)", ago(running.started_at)),
+        State::Restarting(exited) => format!("Restarting ({}) {} ago", code(), ago(exited.finished_at)),
+        State::Dead(_) => "Dead".to_owned(),
+        State::Exited(exited) if !exited.finished_at.is_zero() => format!("Exited ({}) {} ago", code(), ago(exited.finished_at)),
+        State::Created | State::Exited(_) => String::new(),
+    }
+}
+
+/// Published ports, one object per address, and exposed ones without.
+fn ports(bindings: Option<&PortBindings>) -> Vec<Value> {
+    let mut ports = Vec::new();
+    for (port, bindings) in bindings.into_iter().flatten() {
+        let (number, protocol) = port.split_once('/').unwrap_or((port, "tcp"));
+        let number: u16 = number.parse().unwrap_or_default();
+        let bindings = bindings.as_deref().unwrap_or_default();
+        if bindings.is_empty() {
+            ports.push(json!({"PrivatePort": number, "Type": protocol}));
+        }
+        ports.extend(bindings.iter().map(|binding| {
+            json!({"IP": binding.host_ip, "PrivatePort": number, "PublicPort": binding.host_port.parse::<u16>().unwrap_or_default(), "Type": protocol})
+        }));
+    }
+    ports
+}

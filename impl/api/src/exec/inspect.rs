@@ -1,0 +1,43 @@
+//! `GET /exec/{exec}/json`.
+
+use drydock_engine::{ExecState, Inspection};
+use serde_json::json;
+
+use crate::{
+    call::Call,
+    containers::view,
+    reply::{Answered, Reply},
+};
+
+pub(crate) async fn handle(call: Call) -> Answered {
+    let exec = call.api.0.engine.exec_inspect(&call.reference).map_err(|error| call.refuse(error))?;
+    let (running, code) = match &exec.state {
+        ExecState::Created => (false, 0),
+        ExecState::Starting | ExecState::Running { .. } => (true, 0),
+        ExecState::Exited(exit) => (false, call.policy().exit_codes().code(exit)),
+    };
+    let mut container = view::full(&call, &Inspection { snapshot: exec.container.clone(), links: Vec::new() });
+    if let Some(map) = container.as_object_mut() {
+        map.insert("UpdateDns".to_owned(), json!(false));
+        map.insert("MountPoints".to_owned(), json!({}));
+    }
+    Ok(Reply::json(
+        "shown",
+        json!({
+            "ID": exec.id,
+            "Running": running,
+            "ExitCode": code,
+            "ProcessConfig": {
+                "privileged": exec.command.privileged,
+                "user": exec.command.user,
+                "tty": exec.command.tty,
+                "entrypoint": exec.entrypoint,
+                "arguments": exec.arguments,
+            },
+            "OpenStdin": exec.command.attach_stdin,
+            "OpenStderr": exec.command.attach_stderr,
+            "OpenStdout": exec.command.attach_stdout,
+            "Container": container,
+        }),
+    ))
+}

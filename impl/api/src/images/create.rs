@@ -1,0 +1,152 @@
+//! `POST /images/create`: an image from an archive, in the body or at a URL. Pulling needs a registry client, which
+//! this daemon does not have yet.
+
+use std::io::{self, Read};
+
+use bytes::Bytes;
+use drydock_core::{Id, ImageReference, Timestamp};
+use drydock_engine::Action;
+use drydock_images::{Images, NewImage};
+use futures_util::stream;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use crate::{
+    body::{self, Body},
+    call::Call,
+    images::{
+        fetch::{self, Fetched},
+        progress,
+    },
+    json,
+    outcomes::chain,
+    query::Query,
+    reply::{Answered, Place, Reply},
+};
+
+pub(crate) async fn handle(mut call: Call) -> Answered {
+    if !call.query.text("fromImage").is_empty() {
+        return Ok(Reply::unimplemented());
+    }
+    let import = Import::new(&call)?;
+    match call.query.text("fromSrc") {
+        "-" => {
+            let archive = body::reader(call.take_body());
+            let api = call.api.clone();
+            let image = api.images(move |images| import.run(images, archive)).await.map_err(|error| call.refuse_import(error))?;
+            call.api.0.engine.tell_of_image(Action::Import, image.to_string());
+            Ok(Reply::body("pulled", Body::whole(json::to_vec(&json!({"status": image.to_string()})))).chunked())
+        }
+        source => {
+            let url = if source.contains("://") { source.to_owned() } else { format!("http://{source}") };
+            Ok(Reply::body("pulled", download(&call, url, import)))
+        }
+    }
+}
+
+/// What is to become of an archive.
+struct Import {
+    repository: String,
+    tag: String,
+    tagging: drydock_images::TagPolicy,
+    image: NewImage,
+}
+
+impl Import {
+    fn new(call: &Call) -> Result<Self, crate::reply::Refusal> {
+        let named = ImageReference::split(call.query.text("repo"));
+        let tag = match (call.query.text("tag"), &named.selector) {
+            ("", Some(drydock_core::Selector::Tag(tag))) => tag.clone(),
+            (tag, _) => tag.to_owned(),
+        };
+        let tagging = call.policy().tagging();
+        if !tag.is_empty() {
+            tagging.tags.check(&tag).map_err(|error| call.refuse_image(error.into()))?;
+        }
+        let source = call.query.text("fromSrc");
+        let image = NewImage { comment: format!("Imported from {source}"), docker_version: call.version.daemon().to_owned(), ..NewImage::default() };
+        Ok(Self { repository: named.repository, tag, tagging, image })
+    }
+
+    /// Makes the image and names it.
+    fn run(self, images: &Images, archive: impl Read + Send) -> drydock_images::Result<Id> {
+        let id = images.create(&self.image, archive)?.id;
+        if !self.repository.is_empty() {
+            images.tag(&id.to_string(), &self.repository, &self.tag, true, &self.tagging)?;
+        }
+        Ok(id)
+    }
+}
+
+/// The messages of a download and what comes of it.
+fn download(call: &Call, url: String, import: Import) -> Body {
+    let (sender, mut receiver) = mpsc::channel(16);
+    let (api, version, endpoint) = (call.api.clone(), call.version, call.endpoint);
+    tokio::spawn(async move {
+        let tell = Tell { sender, place: move |value| message(version, endpoint, value) };
+        tell.send(json!({"status": format!("Downloading from {url}")})).await;
+        let fetched = match fetch::fetch(&url).await {
+            Ok(fetched) => fetched,
+            Err(error) => return tell.fail(&error.to_string()).await,
+        };
+        let Fetched { total, body } = fetched;
+        let watched = Watched { inner: body::reader(body), read: 0, told: 0, total, began: Timestamp::now().unix_seconds(), tell: tell.clone() };
+        match api.images(move |images| import.run(images, watched)).await {
+            Ok(image) => {
+                api.0.engine.tell_of_image(Action::Import, image.to_string());
+                tell.send(json!({"status": image.to_string()})).await;
+            }
+            Err(error) => tell.fail(&chain(&error)).await,
+        }
+    });
+    Body::stream(stream::poll_fn(move |cx| receiver.poll_recv(cx)))
+}
+
+fn message(version: drydock_spec::Version, endpoint: drydock_spec::EndpointId, value: Value) -> Bytes {
+    let spec = drydock_spec::Spec::embedded();
+    let query = Query::default();
+    Place { spec, version, endpoint: Some(spec.endpoint(endpoint)), query: &query }.message("pulled", value)
+}
+
+/// Sends messages to the client. That it has left is no reason to stop: the image is wanted.
+#[derive(Clone)]
+struct Tell<F> {
+    sender: mpsc::Sender<io::Result<Bytes>>,
+    place: F,
+}
+
+impl<F: Fn(Value) -> Bytes> Tell<F> {
+    async fn send(&self, value: Value) {
+        let _ = self.sender.send(Ok((self.place)(value))).await;
+    }
+
+    async fn fail(&self, text: &str) {
+        self.send(json!({"errorDetail": {"message": text}, "error": text})).await;
+    }
+}
+
+/// A reader that tells how far it is, at most once per 512 KB and at the end.
+struct Watched<R, F> {
+    inner: R,
+    read: u64,
+    told: u64,
+    total: u64,
+    began: i64,
+    tell: Tell<F>,
+}
+
+const STEP: u64 = 512 << 10;
+
+impl<R: Read, F: Fn(Value) -> Bytes> Read for Watched<R, F> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.read += count as u64;
+        let ended = self.read == self.total && self.told < self.total;
+        if self.total > 0 && (ended || self.read - self.told >= STEP) {
+            self.told = self.read;
+            let message = progress::message("Importing", self.read, self.total, self.began);
+            let _ = self.tell.sender.blocking_send(Ok((self.tell.place)(message)));
+        }
+        Ok(count)
+    }
+}

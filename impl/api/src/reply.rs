@@ -1,0 +1,190 @@
+//! From an outcome to a response: status, text, headers and shape are the spec's.
+
+use bytes::Bytes;
+use drydock_spec::{
+    Spec, Version,
+    model::{Answer, Endpoint, Outcome, Tier},
+    project::project,
+    schema::Context,
+};
+use hyper::{
+    Response, StatusCode,
+    header::{CONTENT_TYPE, HeaderName, HeaderValue},
+};
+use serde_json::Value;
+
+use crate::{body::Body, json, query::Query};
+
+/// Values for the places in a text.
+pub(crate) type Values = Vec<(&'static str, String)>;
+
+/// What came of a request, as a handler says it.
+pub(crate) struct Reply {
+    /// The outcome's id in the spec.
+    pub(crate) outcome: &'static str,
+    /// Which of an outcome's answers in one version, where it has several.
+    pub(crate) nth: usize,
+    pub(crate) values: Values,
+    /// What follows a text of which only the beginning is promised.
+    pub(crate) detail: String,
+    pub(crate) payload: Payload,
+}
+
+/// What a response carries.
+pub(crate) enum Payload {
+    /// The outcome's text, or nothing.
+    Told,
+    /// The engine's full answer, to be projected to the version's shape.
+    Json(Value),
+    /// 501.
+    Unimplemented,
+    /// Bytes or a stream as they are; a content type where the spec leaves it open.
+    Body(Body, Option<&'static str>),
+}
+
+/// A refusal is a reply without a payload of its own.
+pub(crate) type Refusal = Box<Reply>;
+
+/// What a handler gives.
+pub(crate) type Answered = Result<Reply, Refusal>;
+
+impl Reply {
+    pub(crate) fn new(outcome: &'static str) -> Self {
+        Self { outcome, nth: 0, values: Vec::new(), detail: String::new(), payload: Payload::Told }
+    }
+
+    pub(crate) fn json(outcome: &'static str, value: Value) -> Self {
+        Self { payload: Payload::Json(value), ..Self::new(outcome) }
+    }
+
+    pub(crate) fn body(outcome: &'static str, body: Body) -> Self {
+        Self { payload: Payload::Body(body, None), ..Self::new(outcome) }
+    }
+
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.values.push((name, value.into()));
+        self
+    }
+
+    /// A body that goes out in chunks however short it is, as streams of messages do.
+    pub(crate) fn chunked(mut self) -> Self {
+        if let Payload::Body(body, _) = &mut self.payload {
+            *body = std::mem::replace(body, Body::empty()).chunked();
+        }
+        self
+    }
+
+    pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+}
+
+impl Reply {
+    /// An endpoint that this daemon does not have yet, and says so.
+    pub(crate) fn unimplemented() -> Self {
+        let mut reply = Self::new("");
+        reply.payload = Payload::Unimplemented;
+        reply
+    }
+}
+
+/// A refusal with this outcome.
+pub(crate) fn refusal(outcome: &'static str) -> Refusal {
+    Box::new(Reply::new(outcome))
+}
+
+/// Where a reply is to be rendered.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) spec: &'a Spec,
+    pub(crate) version: Version,
+    pub(crate) endpoint: Option<&'a Endpoint>,
+    pub(crate) query: &'a Query,
+}
+
+impl Place<'_> {
+    fn outcome(&self, id: &str) -> Option<&Outcome> {
+        let own = self.endpoint.and_then(|endpoint| endpoint.outcome(id));
+        own.or_else(|| self.spec.front().iter().find(|outcome| outcome.id == id))
+    }
+
+    /// The response. An outcome that the version does not describe is a plain server error that says so: it cannot be
+    /// told in the version's words.
+    pub(crate) fn render(&self, reply: Reply) -> Response<Body> {
+        if let Payload::Unimplemented = reply.payload {
+            return plain(StatusCode::NOT_IMPLEMENTED, "not implemented by this daemon\n".to_owned());
+        }
+        let answer = self.outcome(reply.outcome).and_then(|outcome| {
+            let mut answers = outcome.answers(self.version, self.version).map(|(_, answer)| answer);
+            let first = answers.next()?;
+            Some(answers.nth(reply.nth.wrapping_sub(1)).filter(|_| reply.nth > 0).unwrap_or(first))
+        });
+        match answer {
+            Some(answer) => self.answer(answer, reply),
+            None if reply.detail.is_empty() => plain(StatusCode::INTERNAL_SERVER_ERROR, format!("{}\n", reply.outcome)),
+            None => plain(StatusCode::INTERNAL_SERVER_ERROR, format!("{}\n", reply.detail)),
+        }
+    }
+
+    fn answer(&self, answer: &Answer, reply: Reply) -> Response<Body> {
+        let values: Vec<(&str, &str)> = reply.values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let mut open = None;
+        let body = match reply.payload {
+            Payload::Json(value) => Body::whole(json::line(&self.project(answer, value))),
+            Payload::Body(body, content_type) => {
+                open = content_type;
+                body
+            }
+            Payload::Told | Payload::Unimplemented => match &answer.text {
+                Some(text) => {
+                    let detail = if answer.tier == Tier::Exact { "" } else { &reply.detail };
+                    Body::whole(format!("{}{detail}\n", text.render(&values)))
+                }
+                None => Body::empty(),
+            },
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = StatusCode::from_u16(answer.status.first()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        if let Some(content_type) = open.or_else(|| answer.content_types().first().copied()) {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        }
+        for (name, value) in &answer.headers {
+            let Ok(name) = HeaderName::try_from(name.as_str()) else { continue };
+            match value.as_ref().map(|value| render_header(value, &values)) {
+                None => drop(headers.remove(name)),
+                Some(Some(value)) => drop(headers.insert(name, value)),
+                Some(None) => {}
+            }
+        }
+        response
+    }
+
+    /// The engine's answer in the version's shape.
+    pub(crate) fn project(&self, answer: &Answer, value: Value) -> Value {
+        let Some(schema) = &answer.schema else { return value };
+        let flag = |name: &str| self.query.flag(name);
+        project(Context { spec: self.spec, version: self.version, asked: self.version, flag: &flag, exact: true }, schema, value)
+    }
+
+    /// One message of a stream of JSON, in the version's shape.
+    pub(crate) fn message(&self, outcome: &str, value: Value) -> Bytes {
+        let answer = self.outcome(outcome).and_then(|outcome| outcome.answer(self.version, self.version));
+        let value = answer.map_or_else(|| Value::Null, |answer| self.project(answer, value));
+        json::to_vec(&value).into()
+    }
+}
+
+fn render_header(template: &str, values: &[(&str, &str)]) -> Option<HeaderValue> {
+    let text = drydock_spec::text::Text::parse(template).ok()?.render(values);
+    HeaderValue::from_str(&text).ok()
+}
+
+/// A text that no spec describes.
+pub(crate) fn plain(status: StatusCode, text: String) -> Response<Body> {
+    let mut response = Response::new(Body::whole(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
