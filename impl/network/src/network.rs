@@ -10,7 +10,7 @@ use crate::publish::{Publication, Publisher};
 use crate::ready::{Pool, Ready, Recipe};
 use crate::rules::Rules;
 use crate::teardown::Teardown;
-use crate::{Attachment, Cidr, Config, Endpoint, Error, Namespace, PortRange, Publish, Record, namespace};
+use crate::{Attachment, Cidr, Config, Endpoint, Error, Link, Namespace, Port, PortRange, Publish, Record, namespace};
 use drydock_core::{Id, fault};
 use std::collections::HashMap;
 use std::fs;
@@ -47,6 +47,7 @@ struct BridgedNetwork {
     addresses: Arc<Addresses>,
     publisher: Publisher,
     hairpin: bool,
+    icc: bool,
     pool: Pool,
 }
 
@@ -99,6 +100,8 @@ pub struct Info {
 }
 
 const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
+/// Whether packets within a bridge pass the rules; missing where the kernel has no such thing loaded.
+const BRIDGE_RULES: &str = "/proc/sys/net/bridge/bridge-nf-call-iptables";
 
 impl Network {
     /// Makes or takes the bridge, sets forwarding and rules, and begins to keep namespaces ready. Without the right to
@@ -234,6 +237,22 @@ impl Network {
         Held { network: Arc::clone(&self.0), publication: None, interface: None, path: None, lease: None }
     }
 
+    /// Lets a container reach another's ports, by their addresses. Where containers reach each other anyway
+    /// ([`Config::icc`]), there is nothing to do. After a restart of the daemon it is to be done again.
+    ///
+    /// # Errors
+    /// `Rules`, `Run`.
+    pub fn link(&self, from: Ipv4Addr, to: Ipv4Addr, ports: &[Port]) -> Result<Link, Error> {
+        let rules = self.0.bridged.as_ref().filter(|bridged| !bridged.icc).and_then(|bridged| {
+            let rules = bridged.publisher.rules.as_ref()?;
+            Some((Arc::clone(rules), rules.of_link(from, to, ports)))
+        });
+        if let Some((rules, own)) = &rules {
+            rules.add(own)?;
+        }
+        Ok(Link::new(Arc::clone(&self.0), rules))
+    }
+
     /// Takes over what an earlier daemon attached and which still runs. Call it for each before the first
     /// [`Self::attach`]; its address and ports are in use from then on.
     ///
@@ -310,7 +329,7 @@ impl Inner {
     /// The kernel removes a namespace's interfaces some time after its last user is gone. What it still has after a
     /// while is removed by hand.
     fn wait_for_the_kernel(&self) -> Result<(), Error> {
-        let patience = Instant::now() + Duration::from_secs(5);
+        let patience = Instant::now() + Duration::from_secs(2);
         loop {
             let live = self.live().clone();
             let links =
@@ -346,6 +365,9 @@ impl BridgedNetwork {
         if config.ip_forward {
             set_sysctl(FORWARDING, "1")?;
         }
+        if !config.icc && std::path::Path::new(BRIDGE_RULES).exists() {
+            set_sysctl(BRIDGE_RULES, "1")?;
+        }
         if !config.userland_proxy {
             set_sysctl(&format!("/proc/sys/net/ipv4/conf/{}/route_localnet", bridge.name), "1")?;
         }
@@ -369,6 +391,7 @@ impl BridgedNetwork {
                 address: config.publish_address,
             },
             hairpin: !config.userland_proxy,
+            icc: config.icc,
             pool: Pool::start(recipe, config.ready, first)?,
             bridge,
         })

@@ -2,7 +2,7 @@
 
 use crate::ports::{Ports, Taken};
 use crate::proxy::{Listener, Proxy};
-use crate::rules::Rules;
+use crate::rules::{Rule, Rules};
 use crate::{Error, HostPort, PortRange, Publish, Published};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -23,10 +23,9 @@ pub(crate) struct Publisher {
 /// A container's published ports. Dropping it gives the ports back, but leaves the rules.
 #[derive(Debug)]
 pub(crate) struct Publication {
-    container: Ipv4Addr,
     published: Vec<Published>,
     listeners: Vec<Listener>,
-    rules: Option<Arc<Rules>>,
+    rules: Option<(Arc<Rules>, Vec<Rule>)>,
     taken: Vec<Taken>,
 }
 
@@ -41,13 +40,8 @@ impl Publisher {
         if wanted.is_empty() {
             return Ok(None);
         }
-        let mut publication = Publication {
-            container,
-            published: Vec::new(),
-            listeners: Vec::new(),
-            rules: self.rules.clone(),
-            taken: Vec::new(),
-        };
+        let mut publication =
+            Publication { published: Vec::new(), listeners: Vec::new(), rules: None, taken: Vec::new() };
         for publish in wanted {
             let address = publish.address.unwrap_or(self.address);
             let (taken, listener) = self.listen(container, publish, address, ephemeral)?;
@@ -55,8 +49,10 @@ impl Publisher {
             publication.taken.push(taken);
             publication.listeners.push(listener);
         }
-        if let Some(rules) = &publication.rules {
-            rules.publish(container, &publication.published)?;
+        if let Some(rules) = &self.rules {
+            let own = rules.of_ports(container, &publication.published);
+            rules.add(&own)?;
+            publication.rules = Some((Arc::clone(rules), own));
         }
         Ok(Some(publication))
     }
@@ -112,8 +108,7 @@ impl Publication {
     /// Removes the rules, then gives the ports back.
     pub(crate) fn take_down(mut self) -> Result<(), Error> {
         self.close();
-        let rules = self.rules.take();
-        rules.map_or(Ok(()), |rules| rules.unpublish(self.container, &self.published))
+        self.rules.take().map_or(Ok(()), |(rules, own)| rules.remove(&own))
     }
 
     /// Rules and ports stay as they are.

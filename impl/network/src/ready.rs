@@ -2,6 +2,7 @@
 
 use crate::netlink::{Socket, Veth, link_by_name, set_hairpin};
 use crate::{Error, namespace};
+use drydock_core::fault;
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -37,6 +38,7 @@ pub(crate) struct Recipe {
 
 impl Recipe {
     fn make(&self, serial: u32) -> io::Result<Ready> {
+        fault::point("network.ready.make")?;
         let new = namespace::create()?;
         let name = format!("{}{serial:x}", self.prefix);
         let pair =

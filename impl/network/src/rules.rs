@@ -4,7 +4,7 @@
 //! `DOCKER` where our bridge is `docker0`, so that nobody else has it, else one named after this daemon.
 
 use crate::bridge::{BridgeLink, DOCKER0};
-use crate::{Cidr, Config, Error, Published};
+use crate::{Cidr, Config, Error, Port, Published};
 use drydock_core::fault;
 use std::fmt::Write as _;
 use std::io::Write;
@@ -23,14 +23,15 @@ pub(crate) struct Rules {
     transaction: Mutex<()>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Table {
+/// Where a rule is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Table {
     Nat,
     Filter,
 }
 
 /// A rule as `iptables-save` prints it, without `-A`, so that a later daemon knows it again.
-type Rule = (Table, String);
+pub(crate) type Rule = (Table, String);
 
 impl Rules {
     /// Sets the daemon's rules, and removes what an earlier life left; containers' rules come back by claims.
@@ -113,45 +114,12 @@ impl Rules {
         stale
     }
 
-    /// Publishes a container's ports.
-    pub(crate) fn publish(&self, container: Ipv4Addr, ports: &[Published]) -> Result<(), Error> {
-        fault::point("network.rules.publish").map_err(|source| Error::Run { program: RESTORE, source })?;
-        self.container("-A", container, ports).inspect_err(|_| {
-            // Each table is all or nothing, but the first may have been done.
-            for table in [Table::Nat, Table::Filter] {
-                let rules = self.ports(container, ports);
-                let _ = self.commit(|this, text| {
-                    for (_, rule) in rules.iter().filter(|(of, _)| *of == table && this == table) {
-                        let _ = writeln!(text, "-D {rule}");
-                    }
-                });
-            }
-        })
+    /// The rules that lead to a container's published ports.
+    pub(crate) fn of_ports(&self, container: Ipv4Addr, ports: &[Published]) -> Vec<Rule> {
+        ports.iter().flat_map(|published| self.of_port(container, published)).collect()
     }
 
-    /// Takes the rules of [`Self::publish`] away.
-    pub(crate) fn unpublish(&self, container: Ipv4Addr, ports: &[Published]) -> Result<(), Error> {
-        fault::point("network.rules.unpublish").map_err(|source| Error::Run { program: RESTORE, source })?;
-        self.container("-D", container, ports)
-    }
-
-    fn container(&self, action: &str, container: Ipv4Addr, ports: &[Published]) -> Result<(), Error> {
-        let rules = self.ports(container, ports);
-        if rules.is_empty() {
-            return Ok(());
-        }
-        self.commit(|table, text| {
-            for (_, rule) in rules.iter().filter(|(of, _)| *of == table) {
-                let _ = writeln!(text, "{action} {rule}");
-            }
-        })
-    }
-
-    fn ports(&self, container: Ipv4Addr, ports: &[Published]) -> Vec<Rule> {
-        ports.iter().flat_map(|published| self.port(container, published)).collect()
-    }
-
-    fn port(&self, container: Ipv4Addr, published: &Published) -> Vec<Rule> {
+    fn of_port(&self, container: Ipv4Addr, published: &Published) -> Vec<Rule> {
         let Self { bridge, chain, .. } = self;
         let (port, protocol, host_port) = (published.port.number, published.port.protocol.name(), published.host_port);
         let match_port = format!("-p {protocol} -m {protocol} --dport");
@@ -163,19 +131,53 @@ impl Rules {
         };
         // Without a proxy, the container itself comes by this rule, too.
         let from = if self.loopback { String::new() } else { format!("! -i {bridge} ") };
-        vec![
-            (Table::Nat, format!("POSTROUTING -s {container}/32 -d {container}/32 {match_port} {port} -j MASQUERADE")),
-            (
-                Table::Nat,
-                format!(
-                    "{chain} {destination}{from}{match_port} {host_port} -j DNAT --to-destination {container}:{port}"
-                ),
-            ),
-            (
-                Table::Filter,
-                format!("{chain} -d {container}/32 ! -i {bridge} -o {bridge} {match_port} {port} -j ACCEPT"),
-            ),
-        ]
+        let itself = format!("POSTROUTING -s {container}/32 -d {container}/32 {match_port} {port} -j MASQUERADE");
+        let there =
+            format!("{chain} {destination}{from}{match_port} {host_port} -j DNAT --to-destination {container}:{port}");
+        let passes = format!("{chain} -d {container}/32 ! -i {bridge} -o {bridge} {match_port} {port} -j ACCEPT");
+        vec![(Table::Nat, itself), (Table::Nat, there), (Table::Filter, passes)]
+    }
+
+    /// The rules that let a container reach another's ports where containers do not reach each other.
+    pub(crate) fn of_link(&self, from: Ipv4Addr, to: Ipv4Addr, ports: &[Port]) -> Vec<Rule> {
+        let Self { bridge, chain, .. } = self;
+        let way = |source, destination, side, port: &Port| {
+            let (number, protocol) = (port.number, port.protocol.name());
+            let rule = format!(
+                "{chain} -s {source}/32 -d {destination}/32 -i {bridge} -o {bridge} -p {protocol} -m {protocol} {side} {number} -j ACCEPT"
+            );
+            (Table::Filter, rule)
+        };
+        ports.iter().flat_map(|port| [way(from, to, "--dport", port), way(to, from, "--sport", port)]).collect()
+    }
+
+    /// Sets all or none of the rules.
+    pub(crate) fn add(&self, rules: &[Rule]) -> Result<(), Error> {
+        fault::point("network.rules.add").map_err(|source| Error::Run { program: RESTORE, source })?;
+        self.change("-A", rules).inspect_err(|_| {
+            // Each table is all or nothing, but the first may have been done.
+            for table in [Table::Nat, Table::Filter] {
+                let of_table: Vec<_> = rules.iter().filter(|(of, _)| *of == table).cloned().collect();
+                let _ = self.change("-D", &of_table);
+            }
+        })
+    }
+
+    /// Takes rules away that were set.
+    pub(crate) fn remove(&self, rules: &[Rule]) -> Result<(), Error> {
+        fault::point("network.rules.remove").map_err(|source| Error::Run { program: RESTORE, source })?;
+        self.change("-D", rules)
+    }
+
+    fn change(&self, action: &str, rules: &[Rule]) -> Result<(), Error> {
+        if rules.is_empty() {
+            return Ok(());
+        }
+        self.commit(|table, text| {
+            for (_, rule) in rules.iter().filter(|(of, _)| *of == table) {
+                let _ = writeln!(text, "{action} {rule}");
+            }
+        })
     }
 
     /// All or nothing per table.

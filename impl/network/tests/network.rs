@@ -160,9 +160,10 @@ fn lives_at_the_same_time_do_not_meet() {
 
 #[test]
 fn a_failure_at_any_point_leaves_nothing() {
-    for point in ["network.namespace.mount", "network.endpoint.configure", "network.rules.publish"] {
+    for point in ["network.ready.make", "network.namespace.mount", "network.endpoint.configure", "network.rules.add"] {
         sandbox::with_fault("a_failure_at_any_point_leaves_nothing", &format!("{point}@1=fail"), |sandbox| {
-            let network = sandbox.network();
+            let config = Config { ready: 0, ..Config::new(sandbox.exec_root()) };
+            let network = Network::open(config).unwrap();
             let publish = Publish {
                 port: Port { number: 80, protocol: Protocol::Tcp },
                 address: None,

@@ -340,3 +340,33 @@ fn without_rules_the_proxy_serves_alone() {
         assert_eq!(sandbox.rules().matches("docker0").count(), 0);
     });
 }
+
+#[test]
+fn a_link_leads_to_exposed_ports_where_containers_do_not_reach_each_other() {
+    in_sandbox(|sandbox| {
+        if !std::path::Path::new("/proc/sys/net/bridge").exists() {
+            eprintln!("SKIPPED: the kernel's bridge passes no rules here (br_netfilter is not loaded)");
+            return;
+        }
+        let network = opened(sandbox, |config| config.icc = false);
+        let [db, web] = [(); 2].map(|()| attach(&network, &[]).unwrap());
+        serve_tcp(&db, 80);
+        let reach = |patience| {
+            inside(&web, || TcpStream::connect_timeout(&(address(&db), 80).into(), Duration::from_millis(patience)))
+        };
+        reach(300).unwrap_err();
+        let link = network.link(address(&web), address(&db), &[Port { number: 80, protocol: Protocol::Tcp }]).unwrap();
+        // network/flag-icc-false `rules`
+        for rule in [
+            "-A DOCKER -s 172.17.0.2/32 -d 172.17.0.1/32 -i docker0 -o docker0 -p tcp -m tcp --dport 80 -j ACCEPT\n",
+            "-A DOCKER -s 172.17.0.1/32 -d 172.17.0.2/32 -i docker0 -o docker0 -p tcp -m tcp --sport 80 -j ACCEPT\n",
+        ] {
+            assert!(sandbox.rules().contains(rule), "{rule}{}", sandbox.rules());
+        }
+        reach(10_000).unwrap();
+        drop(link);
+        drop((db, web));
+        network.shutdown();
+        assert!(!sandbox.rules().contains("172.17.0.2"), "{}", sandbox.rules());
+    });
+}

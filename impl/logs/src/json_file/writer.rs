@@ -6,7 +6,7 @@ use super::spill::Spill;
 use super::tail::whole_lines;
 use super::text::{Carry, Piece};
 use crate::{Error, Flushed, Stream, Writer};
-use drydock_core::Timestamp;
+use drydock_core::{Timestamp, fault};
 use memchr::memchr;
 use std::fs::File;
 use std::io::{self, Write};
@@ -146,16 +146,13 @@ impl JsonFileWriter {
             return Ok(());
         }
         let mut rest = self.batch.as_slice();
-        let mut result = Ok(());
-        while !rest.is_empty() {
+        let mut result = fault::point("logs.json-file.write");
+        while result.is_ok() && !rest.is_empty() {
             match (&self.file).write(rest) {
                 Ok(0) => result = Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => rest = &rest[written..],
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => result = Err(error),
-            }
-            if result.is_err() {
-                break;
             }
         }
         let written = self.batch.len() - rest.len();
