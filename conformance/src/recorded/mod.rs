@@ -9,6 +9,8 @@ mod compare;
 mod lane;
 mod naming;
 pub mod registry;
+#[cfg(test)]
+mod rehearsal;
 mod script;
 
 pub use bodies::{Bodies, Image};
