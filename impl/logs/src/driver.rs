@@ -74,7 +74,8 @@ pub trait Writer: Send {
     /// As [`Self::write`].
     fn flush(&mut self) -> Result<Flushed, Error>;
 
-    /// What to wait on for writing after `Blocked`.
+    /// What to wait on for writing after `Blocked`. Another one each time the receiver was lost and found again, so
+    /// ask after each flush.
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         None
     }

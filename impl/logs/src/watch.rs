@@ -18,14 +18,17 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Watches a container's log file.
+    /// Watches a container's log file. One that is gone does not grow: then nobody is woken.
     ///
     /// # Errors
-    /// `File` where there is none, or the kernel's limit of watches is reached.
+    /// `File` where the kernel's limit of watches is reached.
     pub fn new(config: &LogConfig) -> Result<Self, Error> {
         let fail = |errno: rustix::io::Errno| Error::File { path: config.path.clone(), source: errno.into() };
         let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).map_err(fail)?;
-        inotify::add_watch(&inotify, &config.path, WatchFlags::MODIFY).map_err(fail)?;
+        match inotify::add_watch(&inotify, &config.path, WatchFlags::MODIFY) {
+            Ok(_) | Err(rustix::io::Errno::NOENT) => {}
+            Err(errno) => return Err(fail(errno)),
+        }
         Ok(Self { inotify, path: config.path.clone() })
     }
 
