@@ -33,7 +33,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         ("save", names) => images.save(names)?.write(&mut io::stdout().lock())?,
         ("delete", [name]) => {
-            let policy = DeletePolicy { check_use_first: true, force_takes_all_repositories: true };
+            let policy = DeletePolicy {
+                check_use_first: true,
+                force_takes_all_repositories: true,
+                parent_in_several_repositories_refused: false,
+            };
             let command = Delete { reference: name.clone(), force: true, keep_parents: false, policy };
             eprintln!("{:?}", images.delete(&command, &Vec::new)?);
         }

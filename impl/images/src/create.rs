@@ -76,7 +76,6 @@ impl Images {
 /// An image as the graph holds it.
 pub(crate) fn node(image: Image, file: Vec<u8>, layer: Option<Layer>) -> Arc<Node> {
     let totals = layer.as_ref().map(Layer::totals).unwrap_or_default();
-    let image =
-        Image { size: totals.files, link_size: totals.links, layer: layer.as_ref().map(Layer::id), ..image };
+    let image = Image { size: totals.files, link_size: totals.links, layer: layer.as_ref().map(Layer::id), ..image };
     Arc::new(Node { image: Arc::new(image), file, layer })
 }

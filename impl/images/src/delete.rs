@@ -26,6 +26,9 @@ pub struct DeletePolicy {
     pub check_use_first: bool,
     /// Force by id takes the names of all repositories, else only those of the first.
     pub force_takes_all_repositories: bool,
+    /// Where the parent is tagged in several repositories, that is told as an error, though the image is gone
+    /// (`images.delete/all`, `other-in-use-none`).
+    pub parent_in_several_repositories_refused: bool,
 }
 
 /// A container that was made from an image.
@@ -54,7 +57,8 @@ impl Images {
     /// back.
     ///
     /// # Errors
-    /// Those of [`Images::find`], `SeveralRepositories`, `InUse`, `NothingDeleted`.
+    /// Those of [`Images::find`], `SeveralRepositories`, `InUse`, `NothingDeleted`. The second and third also after
+    /// something was deleted: as the policy and [`Error::InUse`] say.
     pub fn delete(&self, command: &Delete, users: &dyn Fn() -> Vec<User>) -> Result<Vec<Deleted>> {
         let mut writing = self.write();
         let (plan, refused) = {
@@ -109,7 +113,7 @@ impl Plan<'_> {
                 self.check_use(id, !self.done.is_empty())
             };
             match checked {
-                Ok(()) => self.remove_with_parents(node),
+                Ok(()) => refused = self.remove_with_parents(node),
                 Err(error) => refused = Some(error),
             }
         }
@@ -148,19 +152,45 @@ impl Plan<'_> {
         }
     }
 
-    fn remove_with_parents(&mut self, node: &Node) {
+    /// Removes the image, and its parents as long as they are nobody's. As with the genuine daemons, why the direct
+    /// parent stays is told as an error, though the image is gone (`dangling-1`); of those above nothing is said.
+    fn remove_with_parents(&mut self, node: &Node) -> Option<Error> {
         let mut next = Some(node);
+        let mut refused = None;
         while let Some(node) = next {
             let id = node.image.id;
             self.done.push(Deleted::Image(id));
             self.changes.push(Change::Remove(id));
             let parent = node.image.parent.filter(|_| !self.command.keep_parents);
-            let nobodys = |parent: &Id| {
-                self.graph.names(*parent).next().is_none()
-                    && self.graph.children(Some(*parent)).all(|child| child == id)
-                    && self.check_use(*parent, true).is_ok()
-            };
-            next = parent.filter(nobodys).and_then(|parent| self.graph.get(parent)).map(|node| &**node);
+            let Some(parent) = parent.and_then(|parent| self.graph.get(parent)) else { break };
+            match self.check_parent(parent.image.id, id) {
+                Ok(goes) => next = goes.then_some(&**parent),
+                Err(error) => {
+                    if self.done.iter().filter(|done| matches!(done, Deleted::Image(_))).count() == 1 {
+                        refused = Some(error);
+                    }
+                    break;
+                }
+            }
         }
+        refused
+    }
+
+    /// Whether a parent goes with its child, in the genuine daemons' order of checks.
+    fn check_parent(&self, parent: Id, child: Id) -> Result<bool> {
+        let policy = &self.command.policy;
+        let repositories: BTreeSet<&str> =
+            self.graph.names(parent).map(|(repository, _)| repository.as_str()).collect();
+        if repositories.len() > 1 && !self.command.force && policy.parent_in_several_repositories_refused {
+            return Err(Error::SeveralRepositories { reference: parent.to_string() });
+        }
+        if !repositories.is_empty() {
+            return Ok(false);
+        }
+        let alone = self.graph.children(Some(parent)).all(|other| other == child);
+        if policy.check_use_first || alone {
+            self.check_use(parent, false)?;
+        }
+        Ok(alone)
     }
 }

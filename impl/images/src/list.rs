@@ -1,9 +1,9 @@
 //! Lists of images.
 
+use crate::Images;
 use crate::graph::Node;
 use crate::image::{Image, Inspection};
 use crate::pattern::matches;
-use crate::Images;
 use std::cmp::Reverse;
 
 /// Which images are listed.
@@ -26,8 +26,10 @@ impl Query {
 
     fn takes_labels(&self, image: &Image) -> bool {
         self.labels.iter().all(|wanted| {
-            let (key, value) = wanted.split_once('=').map_or((wanted.as_str(), None), |(key, value)| (key, Some(value)));
-            let found = image.labels().and_then(|labels| labels.get(key)).map(|found| found.as_str().unwrap_or_default());
+            let (key, value) =
+                wanted.split_once('=').map_or((wanted.as_str(), None), |(key, value)| (key, Some(value)));
+            let found =
+                image.labels().and_then(|labels| labels.get(key)).map(|found| found.as_str().unwrap_or_default());
             found.is_some_and(|found| value.is_none_or(|value| value == found))
         })
     }
@@ -53,8 +55,7 @@ impl Images {
             (is_head || (query.all && !query.dangling)) && (query.repository.is_none() || !query.labels.is_empty())
         };
         let inspect = |node: &Node| graph.inspect(node, |name| query.takes_repository(name));
-        let mut images: Vec<Inspection> =
-            graph.all().filter(|node| listed(node)).map(|node| inspect(node)).collect();
+        let mut images: Vec<Inspection> = graph.all().filter(|node| listed(node)).map(|node| inspect(node)).collect();
         images.sort_by_key(|listed| (Reverse(listed.image.created), listed.image.id));
         images
     }

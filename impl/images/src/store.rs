@@ -130,7 +130,10 @@ impl Images {
         let (node, _) = find(&graph, reference)?;
         let entry = |node: &Arc<Node>| HistoryEntry {
             image: Arc::clone(&node.image),
-            tags: graph.names(node.image.id).map(|(name, reference)| crate::graph::full_name(name, reference)).collect(),
+            tags: graph
+                .names(node.image.id)
+                .map(|(name, reference)| crate::graph::full_name(name, reference))
+                .collect(),
         };
         Ok(graph.ancestry(node.image.id).map(entry).collect())
     }
@@ -291,13 +294,8 @@ fn read(database: &Database, layers: &Layers) -> std::result::Result<Graph, Read
             },
         };
         layer.as_ref().inspect(|layer| layer.retain());
-        let image = Image {
-            id,
-            size: record.size,
-            link_size: record.link_size,
-            layer: layer.as_ref().map(Layer::id),
-            ..image
-        };
+        let image =
+            Image { id, size: record.size, link_size: record.link_size, layer: layer.as_ref().map(Layer::id), ..image };
         graph.insert(Arc::new(Node { image: Arc::new(image), file: record.file.into_bytes(), layer }));
     }
     for entry in read.open_table(NAMES)?.iter()? {
@@ -343,7 +341,8 @@ fn write(database: &Database, changes: &[Change]) -> std::result::Result<(), Wri
                         link_size: node.image.link_size,
                         file: String::from_utf8_lossy(&node.file).into_owned(),
                     };
-                    let record = serde_json::to_vec(&record).map_err(std::io::Error::from).map_err(WriteError::Fault)?;
+                    let record =
+                        serde_json::to_vec(&record).map_err(std::io::Error::from).map_err(WriteError::Fault)?;
                     images.insert(&node.image.id.as_bytes()[..], &record[..])?;
                 }
                 Change::Remove(id) => drop(images.remove(&id.as_bytes()[..])?),

@@ -74,9 +74,7 @@ impl Images {
         };
         match taken {
             Some(is) if is == image => Ok(()),
-            Some(is) => {
-                Err(Error::DigestTaken { repository: repository.to_owned(), digest: digest.to_owned(), is })
-            }
+            Some(is) => Err(Error::DigestTaken { repository: repository.to_owned(), digest: digest.to_owned(), is }),
             None => writing.commit(&[Change::Tag(local_name(repository).to_owned(), digest.to_owned(), image)]),
         }
     }

@@ -68,10 +68,8 @@ fn what_makes_no_sense_is_refused() {
     let images = open(root);
     let lacks_parent = Archive::new().image(id(2), Some(id(1)), &layer("a", "1")).done();
     assert!(matches!(refused(&images, root, &lacks_parent), Error::ArchiveLacks(_)));
-    let in_a_loop = Archive::new()
-        .image(id(1), Some(id(2)), &layer("a", "1"))
-        .image(id(2), Some(id(1)), &layer("a", "1"))
-        .done();
+    let in_a_loop =
+        Archive::new().image(id(1), Some(id(2)), &layer("a", "1")).image(id(2), Some(id(1)), &layer("a", "1")).done();
     assert!(matches!(refused(&images, root, &in_a_loop), Error::ArchiveLoop(_)));
     let name = id(1).to_string();
     let other_id = Archive::new().file(&format!("{name}/json"), json!({"id": id(2)}).to_string()).done();

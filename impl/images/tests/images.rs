@@ -120,7 +120,8 @@ fn tags_are_set_moved_by_force_and_refused() {
     in_root!(root);
     let images = open(root);
     images.load(&family()[..]).unwrap();
-    let tag = |reference: &str, repository: &str, tag: &str, force| images.tag(reference, repository, tag, force, &tagging());
+    let tag =
+        |reference: &str, repository: &str, tag: &str, force| images.tag(reference, repository, tag, force, &tagging());
     assert_eq!(tag("app", "new", "", false).unwrap(), id(3));
     assert!(matches!(tag("other", "new", "latest", false), Err(Error::TagTaken { is, .. }) if is == id(3)));
     assert_eq!(images.find("new").unwrap().id, id(3));
@@ -187,12 +188,38 @@ fn older_daemons_untag_before_they_look_for_users() {
     in_root!(root);
     let images = open(root);
     images.load(&family()[..]).unwrap();
-    let policy = drydock_images::DeletePolicy { check_use_first: false, force_takes_all_repositories: false };
+    let policy = drydock_images::DeletePolicy {
+        check_use_first: false,
+        force_takes_all_repositories: false,
+        parent_in_several_repositories_refused: true,
+    };
     let command = drydock_images::Delete { policy, ..delete("other") };
     let users = || vec![User { container: id(100), image: id(4), running: true }];
     assert!(matches!(images.delete(&command, &users), Err(Error::InUse { untagged: true, .. })));
     assert!(images.find("other").is_err());
     assert!(images.get(id(4)).is_some());
+}
+
+/// `images.delete/all`: `other-in-use-none` of 1.2.0 to 1.5.0, `dangling-1` of all.
+#[test]
+fn why_the_direct_parent_stays_is_told_though_the_image_is_gone() {
+    in_root!(root);
+    let images = open(root);
+    images.load(&family()[..]).unwrap();
+    images.tag(&id(2).to_string(), "one", "", false, &tagging()).unwrap();
+    images.tag(&id(2).to_string(), "two", "", false, &tagging()).unwrap();
+    let policy = drydock_images::DeletePolicy { parent_in_several_repositories_refused: true, ..delete("").policy };
+    let refused = images.delete(&drydock_images::Delete { policy, ..delete("other") }, &Vec::new).unwrap_err();
+    assert!(matches!(refused, Error::SeveralRepositories { reference } if reference == id(2).to_string()));
+    assert!(images.get(id(4)).is_none());
+    for name in ["one", "two"] {
+        images.delete(&delete(name), &Vec::new).unwrap();
+    }
+    images.delete(&delete("app:v1"), &Vec::new).unwrap();
+    let user = || vec![User { container: id(100), image: id(2), running: false }];
+    let refused = images.delete(&delete("app"), &user).unwrap_err();
+    assert!(matches!(refused, Error::InUse { image, .. } if image == id(2)), "{refused}");
+    assert_eq!(images.count(), 2);
 }
 
 #[test]
@@ -245,7 +272,8 @@ fn an_image_saved_twice_is_byte_identical_and_loads_as_the_same() {
 fn imports_and_commits_make_images_that_survive() {
     in_root!(root);
     let images = open(root);
-    let imported = images.create(&NewImage { comment: "Imported from -".into(), ..NewImage::default() }, &layer("f", "one")[..]);
+    let imported =
+        images.create(&NewImage { comment: "Imported from -".into(), ..NewImage::default() }, &layer("f", "one")[..]);
     let imported = imported.unwrap();
     assert_eq!((imported.size, imported.parent), (3, None));
     let rootfs = images.layers().create_rootfs(id(100), &images.chain(imported.id).unwrap()).unwrap();

@@ -183,4 +183,3 @@ impl Tree {
         Ok(all.into_iter().find(|(name, _)| name == b"security.capability").map(|(_, value)| value))
     }
 }
-

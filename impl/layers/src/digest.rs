@@ -4,8 +4,6 @@ use drydock_core::Id;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::io::{self, BufRead, Read};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::JoinHandle;
 
 /// A SHA-256 digest, written `sha256:` and 64 hex digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,36 +31,28 @@ impl std::str::FromStr for Digest {
     }
 }
 
-/// Filled at least this far before a buffer is handed to the hashing thread.
 const BUFFER: usize = 256 * 1024;
 
-/// Buffers on their way to the hashing thread and back: enough for both sides never to wait for a late wake-up, few
-/// enough to stay in the cache.
-const BUFFERS: usize = 4;
-
-/// Reads through, and computes the digest of what was read; on a thread of its own as soon as there is more than one
-/// buffer of it.
+/// Reads through, and computes the digest of what was read.
+///
+/// Not on a thread of its own: hashing takes about as long as the kernel takes to write the same bytes to files, but two
+/// threads that hand buffers to each other wait for the scheduler wherever the cores have other work, and were slower
+/// by far under load.
 #[derive(Debug)]
 pub struct Digesting<R> {
     source: R,
-    buffer: Vec<u8>,
+    buffer: Box<[u8]>,
+    filled: usize,
     at: usize,
     read: u64,
-    hasher: Option<Hasher>,
-}
-
-#[derive(Debug)]
-struct Hasher {
-    full: SyncSender<Vec<u8>>,
-    empty: Receiver<Vec<u8>>,
-    made: usize,
-    thread: JoinHandle<Sha256>,
+    hash: Sha256,
 }
 
 impl<R: Read> Digesting<R> {
     /// Reads from `source`.
     pub fn new(source: R) -> Self {
-        Self { source, buffer: Vec::with_capacity(BUFFER), at: 0, read: 0, hasher: None }
+        let buffer = vec![0; BUFFER].into_boxed_slice();
+        Self { source, buffer, filled: 0, at: 0, read: 0, hash: Sha256::new() }
     }
 
     /// Reads the rest, and gives the digest and how many bytes there were.
@@ -73,55 +63,10 @@ impl<R: Read> Digesting<R> {
         loop {
             let length = self.fill_buf()?.len();
             if length == 0 {
-                break;
+                return Ok((Digest(Id::from_bytes(self.hash.finalize().into())), self.read));
             }
             self.consume(length);
         }
-        let hash = match self.hasher {
-            Some(Hasher { full, thread, .. }) => {
-                let _ = full.send(self.buffer);
-                drop(full);
-                // The thread only hashes: it has nothing to panic of.
-                thread.join().map_err(|_| io::Error::other("the hashing thread ended"))?
-            }
-            None => Sha256::new().chain_update(&self.buffer),
-        };
-        Ok((Digest(Id::from_bytes(hash.finalize().into())), self.read))
-    }
-
-    /// Hands the buffer that was read over, and takes an empty one.
-    fn turn(&mut self) -> io::Result<()> {
-        let hasher = match &mut self.hasher {
-            Some(hasher) => hasher,
-            none => none.insert(Hasher::start()?),
-        };
-        let gone = |_| io::Error::other("the hashing thread ended");
-        hasher.full.send(std::mem::take(&mut self.buffer)).map_err(|_| gone(()))?;
-        self.buffer = if hasher.made < BUFFERS {
-            hasher.made += 1;
-            Vec::with_capacity(BUFFER)
-        } else {
-            hasher.empty.recv().map_err(|_| gone(()))?
-        };
-        self.at = 0;
-        Ok(())
-    }
-}
-
-impl Hasher {
-    fn start() -> io::Result<Self> {
-        let (full, to_hash) = sync_channel::<Vec<u8>>(BUFFERS);
-        let (back, empty) = sync_channel(BUFFERS);
-        let thread = std::thread::Builder::new().name("digest".into()).stack_size(128 * 1024).spawn(move || {
-            let mut hash = Sha256::new();
-            for mut buffer in to_hash {
-                hash.update(&buffer);
-                buffer.clear();
-                let _ = back.send(buffer);
-            }
-            hash
-        })?;
-        Ok(Self { full, empty, made: 1, thread })
     }
 }
 
@@ -137,14 +82,13 @@ impl<R: Read> Read for Digesting<R> {
 
 impl<R: Read> BufRead for Digesting<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.at == self.buffer.len() {
-            if self.buffer.len() >= BUFFER / 2 {
-                self.turn()?;
-            }
-            let room = BUFFER - self.buffer.len();
-            self.read += self.source.by_ref().take(room as u64).read_to_end(&mut self.buffer)? as u64;
+        if self.at == self.filled {
+            (self.at, self.filled) = (0, 0);
+            self.filled = self.source.read(&mut self.buffer)?;
+            self.read += self.filled as u64;
+            self.hash.update(&self.buffer[..self.filled]);
         }
-        Ok(&self.buffer[self.at..])
+        Ok(&self.buffer[self.at..self.filled])
     }
 
     fn consume(&mut self, count: usize) {

@@ -91,8 +91,7 @@ pub(crate) fn xattrs(path: &[u8], follow: bool) -> rustix::io::Result<Vec<(Vec<u
     let mut found = Vec::new();
     for name in list[..length].split(|&byte| byte == 0).filter(|name| travels(name)) {
         let mut value = vec![0; 64 * 1024];
-        let result =
-            if follow { getxattr(path, name, &mut value[..]) } else { lgetxattr(path, name, &mut value[..]) };
+        let result = if follow { getxattr(path, name, &mut value[..]) } else { lgetxattr(path, name, &mut value[..]) };
         match result {
             Ok(length) => {
                 value.truncate(length);

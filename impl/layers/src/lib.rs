@@ -9,10 +9,10 @@
 #![forbid(unsafe_code)]
 
 mod chain;
+mod changes;
 mod compression;
 mod copy;
 mod digest;
-mod changes;
 mod driver;
 mod error;
 mod files;
@@ -29,10 +29,10 @@ mod unpack;
 mod whiteout;
 
 pub use chain::{Chain, LayerId};
+pub use changes::{Change, ChangeKind, DirectoryTimes};
 pub use compression::Compression;
 pub use copy::Copy;
 pub use digest::{Digest, Digesting};
-pub use changes::{Change, ChangeKind, DirectoryTimes};
 pub use driver::{DriverKind, Plan};
 pub use error::{Error, Result};
 pub use mount::Mount;

@@ -123,10 +123,8 @@ impl Rootfs {
     /// # Errors
     /// `Io`.
     pub fn changes(&self, times: DirectoryTimes) -> Result<Vec<Change>> {
-        let shown = |found: Found| Change {
-            path: format!("/{}", String::from_utf8_lossy(&found.path)),
-            kind: found.kind,
-        };
+        let shown =
+            |found: Found| Change { path: format!("/{}", String::from_utf8_lossy(&found.path)), kind: found.kind };
         Ok(self.found(times)?.into_iter().map(shown).collect())
     }
 

@@ -201,7 +201,9 @@ impl Layers {
         if place.exists() {
             self.0.discard(&place)?;
         }
-        fault::point("layers.keep").and_then(|()| staging.rename(&place)).map_err(|error| Error::io("making", &place, error))?;
+        fault::point("layers.keep")
+            .and_then(|()| staging.rename(&place))
+            .map_err(|error| Error::io("making", &place, error))?;
         let info = Arc::new(info);
         table.insert(id, Slot { info: Arc::clone(&info), holders: 1, pins: 0, retained: false });
         drop(table);
@@ -526,7 +528,7 @@ fn backing(root: &Path) -> &'static str {
         Ok(0xef53) => "extfs",
         Ok(0x5846_5342) => "xfs",
         Ok(0x0102_1994) => "tmpfs",
-        Ok(kind) if kind == 0x9123_683e => "btrfs",
+        Ok(0x9123_683e) => "btrfs",
         Ok(0x2fc1_2fc1) => "zfs",
         Ok(0x6969) => "nfs",
         _ => "<unknown>",

@@ -137,9 +137,8 @@ impl Tree {
 
     /// The same directory once more.
     pub(crate) fn again(&self) -> Result<Self> {
-        let again = |part: &Part| {
-            Ok(Part { handle: openat(&part.handle, ".", DIRECTORY, Mode::empty())?, marks: part.marks })
-        };
+        let again =
+            |part: &Part| Ok(Part { handle: openat(&part.handle, ".", DIRECTORY, Mode::empty())?, marks: part.marks });
         Ok(Self { parts: self.parts.iter().map(again).collect::<Result<_>>()? })
     }
 }

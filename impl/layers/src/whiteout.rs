@@ -114,4 +114,3 @@ pub(crate) enum Look {
 fn is_whiteout(stat: &Stat) -> bool {
     crate::files::file_type(stat) == FileType::CharacterDevice && stat.st_rdev == 0
 }
-

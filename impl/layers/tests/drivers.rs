@@ -141,8 +141,10 @@ fn whiteouts_take_away_what_lies_beneath(driver: DriverKind, root: &Path) {
     let at = tempfile::tempdir_in(root).unwrap();
     let mount = rootfs.mount(at.path()).unwrap();
     let names = |path: &str| {
-        let mut names: Vec<_> =
-            fs::read_dir(at.path().join(path)).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<_> = fs::read_dir(at.path().join(path))
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.sort();
         names
     };
@@ -258,9 +260,28 @@ fn changes_are_told_as_recorded(driver: DriverKind, root: &Path) {
         rootfs.changes(times).unwrap().into_iter().map(letter).collect()
     };
     let expected = [
-        "C/data", "A/data/added", "C/data/f", "C/data/h", "A/data/hard", "C/data/l", "A/data/l/in", "A/data/link",
-        "C/data/sub", "C/etc", "C/etc/issue", "C/home", "D/home/op", "A/moved", "A/n", "A/n/e", "A/n/e/w", "D/noexec",
-        "C/opt", "C/script", "C/tmp", "A/tmp/copy",
+        "C/data",
+        "A/data/added",
+        "C/data/f",
+        "C/data/h",
+        "A/data/hard",
+        "C/data/l",
+        "A/data/l/in",
+        "A/data/link",
+        "C/data/sub",
+        "C/etc",
+        "C/etc/issue",
+        "C/home",
+        "D/home/op",
+        "A/moved",
+        "A/n",
+        "A/n/e",
+        "A/n/e/w",
+        "D/noexec",
+        "C/opt",
+        "C/script",
+        "C/tmp",
+        "A/tmp/copy",
     ];
     // overlayfs breaks hard links when it copies up: the other name of a written file is as it was.
     let expected: Vec<&str> =
@@ -278,7 +299,8 @@ fn changes_are_told_as_recorded(driver: DriverKind, root: &Path) {
 
 fn a_diff_over_the_same_image_makes_the_same_tree(driver: DriverKind, root: &Path) {
     let layers = Layers::open(root, Some(driver)).unwrap();
-    let image = chain(&layers, &[archive(&everything()), archive(&[directory("home/"), file("home/a", "a"), file("x", "")])]);
+    let image =
+        chain(&layers, &[archive(&everything()), archive(&[directory("home/"), file("home/a", "a"), file("x", "")])]);
     let rootfs = layers.create_rootfs(id(100), &image).unwrap();
     let at = tempfile::tempdir_in(root).unwrap();
     let mount = rootfs.mount(at.path()).unwrap();
@@ -302,7 +324,9 @@ fn a_diff_over_the_same_image_makes_the_same_tree(driver: DriverKind, root: &Pat
     let tree = |rootfs: &drydock_layers::Rootfs| {
         let mut bytes = Vec::new();
         rootfs.export(&mut bytes).unwrap();
-        let skip = |path: &[u8]| [&b"etc/"[..], b"dev/", b".docker", b"proc/", b"sys/", b"tmp/"].iter().any(|p| path.starts_with(p));
+        let skip = |path: &[u8]| {
+            [&b"etc/"[..], b"dev/", b".docker", b"proc/", b"sys/", b"tmp/"].iter().any(|p| path.starts_with(p))
+        };
         entries(&bytes).into_iter().filter(|(entry, _)| !skip(&entry.path)).collect::<Vec<_>>()
     };
     assert!(tree(&second) == tree(&rootfs));
@@ -312,8 +336,9 @@ fn a_diff_over_the_same_image_makes_the_same_tree(driver: DriverKind, root: &Pat
 
 fn more_than_a_hundred_layers_lie_over_one_another(driver: DriverKind, root: &Path) {
     let layers = Layers::open(root, Some(driver)).unwrap();
-    let archives: Vec<_> =
-        (0..130).map(|number| archive(&[file(&format!("own{number}"), ""), file("shared", &number.to_string())])).collect();
+    let archives: Vec<_> = (0..130)
+        .map(|number| archive(&[file(&format!("own{number}"), ""), file("shared", &number.to_string())]))
+        .collect();
     let chain = chain(&layers, &archives);
     let rootfs = layers.create_rootfs(id(200), &chain).unwrap();
     let at = tempfile::tempdir_in(root).unwrap();
@@ -348,7 +373,10 @@ fn every_container_has_files_to_mount_over(driver: DriverKind, root: &Path) {
             assert!(found.is_file() && found.len() == 0 && found.mode() & 0o7777 == 0o755, "{name}");
         }
         assert_eq!(fs::read_link(at.path().join("etc/mtab")).unwrap(), Path::new("/proc/mounts"));
-        assert_eq!(fs::metadata(at.path().join("etc")).unwrap().mode() & 0o7777, if number == 0 { 0o750 } else { 0o755 });
+        assert_eq!(
+            fs::metadata(at.path().join("etc")).unwrap().mode() & 0o7777,
+            if number == 0 { 0o750 } else { 0o755 }
+        );
         assert_eq!(fs::metadata(at.path().join("etc/hostname")).unwrap().is_dir(), number == 0);
         drop(mount);
         assert_eq!(rootfs.changes(DirectoryTimes::Count).unwrap(), []);

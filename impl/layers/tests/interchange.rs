@@ -101,7 +101,8 @@ fn gnu_tar_and_the_tar_crate_read_what_is_written() {
     }
     let mut content = Vec::new();
     let mut read = tar::Archive::new(&packed[..]);
-    let mut sparse = read.entries().unwrap().map(Result::unwrap).find(|e| e.path().unwrap() == Path::new("sparse")).unwrap();
+    let mut sparse =
+        read.entries().unwrap().map(Result::unwrap).find(|e| e.path().unwrap() == Path::new("sparse")).unwrap();
     sparse.read_to_end(&mut content).unwrap();
     assert!(content == fs::read(from.path().join("sparse")).unwrap());
 }

@@ -100,7 +100,9 @@ impl Contents {
             return Err(Error::ArchiveTooLarge(path));
         }
         let mut bytes = Vec::new();
-        reader.read_to_end(&mut bytes).map_err(|error| LayerError::from(drydock_layers::tar::ReadError::from(error)))?;
+        reader
+            .read_to_end(&mut bytes)
+            .map_err(|error| LayerError::from(drydock_layers::tar::ReadError::from(error)))?;
         if let Some(name) = path.strip_prefix("blobs/sha256/")
             && Digest::of(&bytes).0.to_string() != name
         {
@@ -194,8 +196,7 @@ fn layer<R: BufRead + Send>(store: &Images, parts: &[&str], entry: &Entry, reade
 }
 
 fn begins_as_json<R: BufRead>(reader: &mut Reader<R>) -> Result<bool> {
-    let beginning =
-        reader.fill_buf().map_err(|error| LayerError::from(drydock_layers::tar::ReadError::from(error)))?;
+    let beginning = reader.fill_buf().map_err(|error| LayerError::from(drydock_layers::tar::ReadError::from(error)))?;
     Ok(beginning.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| matches!(byte, b'{' | b'[')))
 }
 
@@ -216,4 +217,3 @@ fn resolved(parent: &str, path: &[u8]) -> String {
     }
     kept.join("/")
 }
-

@@ -105,14 +105,20 @@ pub(crate) fn tagging() -> TagPolicy {
 }
 
 pub(crate) fn delete(reference: &str) -> Delete {
-    let policy = DeletePolicy { check_use_first: true, force_takes_all_repositories: true };
+    let policy = DeletePolicy {
+        check_use_first: true,
+        force_takes_all_repositories: true,
+        parent_in_several_repositories_refused: false,
+    };
     Delete { reference: reference.to_owned(), force: false, keep_parents: false, policy }
 }
 
 /// Everything that the store tells, for comparing.
 pub(crate) fn told(images: &Images) -> Vec<String> {
     let all = images.list(&drydock_images::Query { all: true, ..Default::default() });
-    all.iter().map(|listed| format!("{} {:?} {}", listed.image.id.short(), listed.repo_tags, listed.virtual_size)).collect()
+    all.iter()
+        .map(|listed| format!("{} {:?} {}", listed.image.id.short(), listed.repo_tags, listed.virtual_size))
+        .collect()
 }
 
 /// Directories of layers on disk.

@@ -53,4 +53,3 @@ impl Driver for Overlay {
         Ok(Part { handle: crate::files::open_root(&own.join("upper"))?, marks: Some(marks) })
     }
 }
-

@@ -4,6 +4,9 @@ use super::ArchiveError;
 
 pub(super) const BLOCK: usize = 512;
 
+/// Pieces of a sparse map as they stand: offset and length.
+pub(super) type Pairs = Vec<(i64, i64)>;
+
 /// A header block, fields as they stand.
 pub(super) struct Block(pub(super) [u8; BLOCK]);
 
@@ -109,13 +112,13 @@ impl Block {
     }
 
     /// GNU's old sparse header: real size, extents, and whether more of them follow.
-    pub(super) fn gnu_sparse(&self) -> Result<(i64, Vec<(i64, i64)>, bool), ArchiveError> {
+    pub(super) fn gnu_sparse(&self) -> Result<(i64, Pairs, bool), ArchiveError> {
         let extents = sparse_pairs(&self.0[GNU_SPARSE..], IN_HEADER)?;
         Ok((self.number(GNU_REAL_SIZE)?, extents, self.0[GNU_SPARSE_MORE] != 0))
     }
 
     /// A block that continues GNU's old sparse header.
-    pub(super) fn gnu_sparse_continued(&self) -> Result<(Vec<(i64, i64)>, bool), ArchiveError> {
+    pub(super) fn gnu_sparse_continued(&self) -> Result<(Pairs, bool), ArchiveError> {
         Ok((sparse_pairs(&self.0, IN_CONTINUATION)?, self.0[IN_CONTINUATION * 24] != 0))
     }
 
@@ -148,7 +151,8 @@ impl Block {
         if self.put_text(NAME, path) {
             return true;
         }
-        let cut = path.iter().enumerate().position(|(at, &byte)| byte == b'/' && at > 0 && path.len() - at - 1 <= NAME.1);
+        let cut =
+            path.iter().enumerate().position(|(at, &byte)| byte == b'/' && at > 0 && path.len() - at - 1 <= NAME.1);
         match cut {
             Some(cut) if cut <= PREFIX.1 && cut + 1 < path.len() => {
                 self.put_text(PREFIX, &path[..cut]) && self.put_text(NAME, &path[cut + 1..])
@@ -223,7 +227,7 @@ impl Block {
     }
 }
 
-fn sparse_pairs(bytes: &[u8], count: usize) -> Result<Vec<(i64, i64)>, ArchiveError> {
+fn sparse_pairs(bytes: &[u8], count: usize) -> Result<Pairs, ArchiveError> {
     let mut pairs = Vec::new();
     for pair in bytes.chunks_exact(24).take(count) {
         // An empty field ends the list.

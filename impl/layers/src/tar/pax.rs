@@ -68,8 +68,11 @@ impl Records {
             b"uid" => self.uid = number()?,
             b"gid" => self.gid = number()?,
             b"mtime" => {
-                self.modified =
-                    if some { Some(time(value).ok_or(ArchiveError::Malformed("a PAX time that is none"))?) } else { None }
+                self.modified = if some {
+                    Some(time(value).ok_or(ArchiveError::Malformed("a PAX time that is none"))?)
+                } else {
+                    None
+                }
             }
             b"GNU.sparse.major" => self.sparse.major = number()?,
             b"GNU.sparse.name" => self.sparse.name = text()?,

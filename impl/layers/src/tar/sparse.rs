@@ -29,7 +29,7 @@ pub(super) fn extents(
 
 /// A map of offsets and lengths by turns.
 pub(super) fn from_flat(map: &[u64], size: u64) -> Result<Vec<Extent>, ArchiveError> {
-    if map.len() % 2 != 0 {
+    if !map.len().is_multiple_of(2) {
         return Err(ArchiveError::Malformed("a sparse map with half an entry"));
     }
     extents(map.chunks_exact(2).map(|pair| (Some(pair[0]), Some(pair[1]))), size)

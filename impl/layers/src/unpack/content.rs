@@ -26,7 +26,8 @@ pub(super) fn write(file: &OwnedFd, entry: &Entry, stored: &mut impl BufRead) ->
                 Err(error) => return Err(ReadError::from(error).into()),
             };
             let piece = &piece[..piece.len().min(usize::try_from(until - at).unwrap_or(usize::MAX))];
-            let written = if entry.size < HOLE as u64 { write_all(file, at, piece) } else { write_piece(file, at, piece) };
+            let written =
+                if entry.size < HOLE as u64 { write_all(file, at, piece) } else { write_piece(file, at, piece) };
             end = end.max(written.map_err(|error| failed(entry, error))?);
             at += piece.len() as u64;
             let length = piece.len();

@@ -101,7 +101,9 @@ impl Unpacker {
         match &entry.kind {
             Kind::File => self.file(entry, &parent, name, content),
             Kind::Directory => {
-                self.directory(&parent, name).and_then(|made| attributes::set(Target::Open(&made), entry)).map_err(failed)?;
+                self.directory(&parent, name)
+                    .and_then(|made| attributes::set(Target::Open(&made), entry))
+                    .map_err(failed)?;
                 self.places.described(&path);
                 self.directories.push((path, entry.modified));
                 Ok(())
@@ -113,7 +115,9 @@ impl Unpacker {
                 attributes::set(Target::Named(&parent, name), entry).map_err(failed)
             }
             Kind::Fifo => self.node(entry, &parent, name, FileType::Fifo, 0),
-            Kind::Block(major, minor) => self.node(entry, &parent, name, FileType::BlockDevice, makedev(*major, *minor)),
+            Kind::Block(major, minor) => {
+                self.node(entry, &parent, name, FileType::BlockDevice, makedev(*major, *minor))
+            }
             // As overlayfs writes a whiteout: no container can make one, and in a layer it would be no device.
             Kind::Character(0, 0) => Err(ArchiveError::entry(&entry.path, "a device that the kernel reserves").into()),
             Kind::Character(major, minor) => {
@@ -191,8 +195,7 @@ impl Unpacker {
     fn file(&mut self, entry: &Entry, parent: &OwnedFd, name: &[u8], stored: &mut impl BufRead) -> Result<()> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let failed = |error| refused(&entry.path, error);
-        let file =
-            self.make(parent, name, || openat(parent, name, flags, Mode::RUSR | Mode::WUSR)).map_err(failed)?;
+        let file = self.make(parent, name, || openat(parent, name, flags, Mode::RUSR | Mode::WUSR)).map_err(failed)?;
         content::write(&file, entry, stored)?;
         self.totals.files += entry.size;
         attributes::set(Target::Open(&file), entry).map_err(failed)

@@ -68,5 +68,7 @@ pub(crate) fn lacks(driver: DriverKind, root: &Path) -> Option<String> {
     if !rustix::process::geteuid().is_root() {
         return Some("unpacking owners and devices needs root".into());
     }
-    Layers::open(root, Some(driver)).err().map(|error| format!("{error}: {}", std::error::Error::source(&error).unwrap()))
+    Layers::open(root, Some(driver))
+        .err()
+        .map(|error| format!("{error}: {}", std::error::Error::source(&error).unwrap()))
 }
