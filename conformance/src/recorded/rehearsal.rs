@@ -11,27 +11,29 @@ use std::{
 
 use drydock_spec::{VERSIONS, Version};
 
-use super::{Bodies, Image, Lane, Naming, Script, compare, scripts};
+use super::{BESIDE_THE_API, Bodies, Image, Lane, Naming, Script, compare, scripts};
 use crate::exchange::{Address, Client, Content, End, Exchange, Limits, NoAnswer, Recordings, Response};
 
 /// Answers by method and target, in the order in which they were recorded.
 type Answers = Arc<Mutex<HashMap<(String, String), VecDeque<Exchange>>>>;
 
-/// Scenarios that hold no archive, whose bytes the recordings do not keep, and take little time.
-const REHEARSED: [&str; 12] = [
-    "images.tag/all",
-    "containers.rename/all",
-    "containers.create/names",
-    "containers.create/bad-json",
-    "containers.top/all",
-    "containers.start-stop/states",
-    "containers.wait/all",
-    "containers.kill/signals",
-    "containers.logs/exited",
-    "containers.json/filters",
-    "commit/all",
-    "hostconfig/ports-fixed",
-];
+/// Whether the recordings keep all that a stand-in has to answer, and it takes no time to answer so.
+fn can_be_rehearsed(script: &Script) -> bool {
+    let whole = |exchange: &Exchange| match &exchange.answer {
+        Ok(response) => {
+            let kept = matches!(response.content, Content::Bytes(_) | Content::Frames(_));
+            kept && !response.left_early()
+        }
+        Err(error) => *error == NoAnswer::Closed,
+    };
+    // The stand-in speaks HTTP with one request a connection, and cannot tell times apart.
+    let plain = !["http/", "routing/", "events/", "system/", "images.load"]
+        .iter()
+        .any(|group| script.scenario.starts_with(group));
+    plain
+        && !BESIDE_THE_API.iter().any(|group| script.scenario.starts_with(group))
+        && script.steps.iter().all(|step| whole(&step.recorded))
+}
 
 #[test]
 fn scripts_come_out_equal_on_a_daemon_that_does_as_recorded() {
@@ -48,9 +50,8 @@ fn scripts_come_out_equal_on_a_daemon_that_does_as_recorded() {
 fn rehearse(version: Version, scripts: &[Script]) {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("stand-in.sock");
-    let rehearsed: Vec<&Script> =
-        scripts.iter().filter(|script| REHEARSED.contains(&script.scenario.as_str())).collect();
-    assert_eq!(rehearsed.len(), REHEARSED.len(), "{version}");
+    let rehearsed: Vec<&Script> = scripts.iter().filter(|script| can_be_rehearsed(script)).collect();
+    assert!(rehearsed.len() > 250, "{version}: {} scripts", rehearsed.len());
     let mut answers: HashMap<(String, String), VecDeque<Exchange>> = HashMap::new();
     for step in rehearsed.iter().flat_map(|script| &script.steps) {
         let request = &step.recorded.request;
@@ -119,14 +120,17 @@ fn answer(stream: UnixStream, answers: &Answers) {
 
 fn wire(response: &Response) -> Vec<u8> {
     let mut out = format!("{} {} {}\r\n", response.proto, response.status, response.reason).into_bytes();
-    for (name, value) in &response.headers {
-        out.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
-    }
-    out.extend_from_slice(b"\r\n");
     let body = match &response.content {
         Content::Bytes(_) | Content::Frames(_) => response.bytes().unwrap().into_owned(),
         _ => Vec::new(),
     };
+    for (name, value) in &response.headers {
+        // What names the machine was rewritten when it was recorded, so that lengths differ.
+        let length = body.len().to_string();
+        let value = if name == "Content-Length" && !body.is_empty() { &length } else { value };
+        out.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+    }
+    out.extend_from_slice(b"\r\n");
     if response.header("Transfer-Encoding").is_none() {
         out.extend_from_slice(&body);
         return out;
