@@ -21,7 +21,7 @@ impl Shim {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let Some(exit) = session.reap(&self.poll) else { return };
         // What it wrote is in the pipes by now; processes that it left behind may write on.
-        session.drain(&self.poll, &mut self.buffer);
+        session.catch_up(&self.poll, &mut self.buffer);
         let (Process::Exec(exec), State::Exited { at, .. }) = (&session.process, &session.state) else { return };
         let event = Event::ExecExited { exec: exec.clone(), exit, at: *at };
         self.tell_ended_streams();
@@ -37,15 +37,13 @@ impl Shim {
         for id in ids {
             self.on_exec_exit(id);
             if let Some(session) = self.sessions.get_mut(&id).filter(|session| !session.is_running()) {
-                session.drain(&self.poll, &mut self.buffer);
-                session.end_output(&self.poll);
+                session.finish_output(&self.poll, &mut self.buffer);
             }
         }
         self.check_oom();
         self.oom = None;
         let Some(session) = self.sessions.get_mut(&INIT) else { return };
-        session.drain(&self.poll, &mut self.buffer);
-        session.end_output(&self.poll);
+        session.finish_output(&self.poll, &mut self.buffer);
         let State::Exited { at, .. } = session.state else { return };
         self.tell_ended_streams();
         self.tell(&Event::Exited { exit, at });

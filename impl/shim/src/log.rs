@@ -5,6 +5,8 @@ use drydock_core::Timestamp;
 use drydock_logs::{Error, Flushed, LogConfig, Stream, Writer};
 use drydock_shim_protocol::{Failure, Log as Wanted};
 use rustix::event::epoll::EventFlags;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use std::collections::VecDeque;
 
 pub(crate) struct Log {
     writer: Box<dyn Writer>,
@@ -12,13 +14,29 @@ pub(crate) struct Log {
     keeps: bool,
     /// The receiver takes nothing at the moment: waits for its descriptor, a copy of the driver's.
     blocked: Option<Watched>,
+    /// What the writer was not given yet, since its receiver takes nothing. Output is not read meanwhile, so it is what
+    /// was read in one turn, or at the end what the pipes held.
+    waiting: VecDeque<Piece>,
     /// What came since the last newline, of each stream: a reader of the log does not see it yet.
     unfinished: [Vec<u8>; 2],
     told: bool,
 }
 
+struct Piece {
+    stream: Stream,
+    at: Timestamp,
+    /// Nothing: the stream has ended.
+    bytes: Vec<u8>,
+}
+
 /// The end of a line longer than this is not kept for those who attach.
 const UNFINISHED: usize = 16 << 10;
+
+/// What a writer with a receiver is given at once. As messages it fits into the writer's own queue, be it all newlines.
+const MOUTHFUL: usize = 2 << 10;
+
+/// How long a receiver that takes nothing holds up the container's end.
+const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
 impl Log {
     pub(crate) fn open(wanted: &Wanted) -> Result<Self, Failure> {
@@ -31,8 +49,14 @@ impl Log {
         };
         let failed = |error: Error| Failure::Log { driver: wanted.driver.clone(), reason: error.to_string() };
         let writer = drydock_logs::open(&config).map_err(failed)?;
-        let unfinished = [Vec::new(), Vec::new()];
-        Ok(Self { writer, keeps: wanted.driver != "none", blocked: None, unfinished, told: false })
+        Ok(Self {
+            writer,
+            keeps: wanted.driver != "none",
+            blocked: None,
+            waiting: VecDeque::new(),
+            unfinished: [Vec::new(), Vec::new()],
+            told: false,
+        })
     }
 
     pub(crate) fn keeps(&self) -> bool {
@@ -40,7 +64,7 @@ impl Log {
     }
 
     pub(crate) fn is_blocked(&self) -> bool {
-        self.blocked.is_some()
+        self.blocked.is_some() || !self.waiting.is_empty()
     }
 
     /// Takes a piece of output.
@@ -48,8 +72,34 @@ impl Log {
         if !self.keeps {
             return;
         }
-        let result = self.writer.write(stream, bytes, at);
-        self.tell(result);
+        self.remember(stream, bytes);
+        let given = if self.is_blocked() { 0 } else { self.give(stream, bytes, at) };
+        if given < bytes.len() {
+            self.waiting.push_back(Piece { stream, at, bytes: bytes[given..].to_vec() });
+        }
+    }
+
+    /// Gives the writer what it can pass on. How much that was.
+    fn give(&mut self, stream: Stream, bytes: &[u8], at: Timestamp) -> usize {
+        if self.writer.descriptor().is_none() {
+            let result = self.writer.write(stream, bytes, at);
+            self.tell(result);
+            return bytes.len();
+        }
+        let mut given = 0;
+        for mouthful in bytes.chunks(MOUTHFUL) {
+            let result = self.writer.write(stream, mouthful, at);
+            self.tell(result);
+            given += mouthful.len();
+            let flushed = self.writer.flush();
+            if self.tell(flushed) == Some(Flushed::Blocked) {
+                break;
+            }
+        }
+        given
+    }
+
+    fn remember(&mut self, stream: Stream, bytes: &[u8]) {
         let unfinished = &mut self.unfinished[stream.index()];
         let last = memchr::memrchr(b'\n', bytes).map_or(bytes, |newline| {
             unfinished.clear();
@@ -67,17 +117,35 @@ impl Log {
 
     /// Makes what was written visible to readers.
     pub(crate) fn flush(&mut self, poll: &Poll) {
-        let flushed = self.writer.flush();
-        match self.tell(flushed) {
-            Some(Flushed::Blocked) if self.blocked.is_none() => {
-                let descriptor = self.writer.descriptor().and_then(|descriptor| descriptor.try_clone_to_owned().ok());
-                let mut watched = descriptor.map(|descriptor| Watched::new(descriptor, Token::Log));
-                if watched.as_mut().is_some_and(|watched| watched.want(poll, EventFlags::OUT).is_ok()) {
-                    self.blocked = watched;
-                }
+        if self.pass_on() {
+            self.blocked = None;
+        } else if self.blocked.is_none() {
+            let descriptor = self.writer.descriptor().and_then(|descriptor| descriptor.try_clone_to_owned().ok());
+            let mut watched = descriptor.map(|descriptor| Watched::new(descriptor, Token::Log));
+            if watched.as_mut().is_some_and(|watched| watched.want(poll, EventFlags::OUT).is_ok()) {
+                self.blocked = watched;
             }
-            Some(Flushed::Blocked) => {}
-            Some(Flushed::All) | None => self.blocked = None,
+        }
+    }
+
+    /// Gives and flushes as much as the receiver takes. Whether that was all.
+    fn pass_on(&mut self) -> bool {
+        loop {
+            let flushed = self.writer.flush();
+            if self.tell(flushed) == Some(Flushed::Blocked) {
+                return false;
+            }
+            let Some(mut piece) = self.waiting.pop_front() else { return true };
+            if piece.bytes.is_empty() {
+                let result = self.writer.end(piece.stream, piece.at);
+                self.tell(result);
+                continue;
+            }
+            let given = self.give(piece.stream, &piece.bytes, piece.at);
+            piece.bytes.drain(..given);
+            if !piece.bytes.is_empty() {
+                self.waiting.push_front(piece);
+            }
         }
     }
 
@@ -88,12 +156,23 @@ impl Log {
 
     pub(crate) fn end(&mut self, stream: Stream, at: Timestamp) {
         self.unfinished[stream.index()].clear();
+        if self.is_blocked() {
+            return self.waiting.push_back(Piece { stream, at, bytes: Vec::new() });
+        }
         let result = self.writer.end(stream, at);
         self.tell(result);
     }
 
-    /// Ends it. Gives its length.
+    /// Ends it; waits for a receiver as long as that takes something. Gives the file's length.
     pub(crate) fn close(mut self, at: Timestamp) -> Option<u64> {
+        while !self.pass_on() {
+            let Some(descriptor) = self.writer.descriptor() else { break };
+            let mut receiver = [PollFd::from_borrowed_fd(descriptor, PollFlags::OUT)];
+            if matches!(rustix::event::poll(&mut receiver, Some(&PATIENCE)), Ok(0)) {
+                eprintln!("the log's receiver takes nothing: {} pieces are lost", self.waiting.len());
+                break;
+            }
+        }
         let result = self.writer.close(at);
         self.tell(result);
         self.position()

@@ -15,19 +15,23 @@ use rustix::io::{Errno, retry_on_intr};
 /// Bytes of one read, one write and one frame at most.
 pub(crate) const BATCH: usize = 64 << 10;
 
-/// Batches of one process in a row, lest others wait.
-const TURN: usize = 16;
+/// Bytes of one stream in a row, lest others wait.
+const TURN: usize = 16 * BATCH;
 
 /// What a pipe is made to hold once its process fills it: it sleeps and wakes less often then.
 const PIPE: usize = 512 << 10;
+
+/// What a pipe holds at most: the process may widen its own, up to the kernel's usual bound.
+const LARGEST_PIPE: usize = 1 << 20;
 
 /// How long to go on reading.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Until {
     /// A fair turn, as long as somebody keeps up.
     Turn,
-    /// All that is there now, whoever keeps up.
-    Empty,
+    /// All that was there when we began, whoever keeps up. Somebody may write on for ever; but what was there is no more
+    /// than a pipe holds.
+    Held,
 }
 
 impl Session {
@@ -38,13 +42,19 @@ impl Session {
         self.set_pace(poll);
     }
 
-    /// Reads all output that is there now.
-    pub(crate) fn drain(&mut self, poll: &Poll, buffer: &mut [u8]) {
+    /// Reads all output that was written until now.
+    pub(crate) fn catch_up(&mut self, poll: &Poll, buffer: &mut [u8]) {
         for stream in 0..self.outputs.len() {
-            self.read_output(poll, stream, buffer, Until::Empty);
+            self.read_output(poll, stream, buffer, Until::Held);
         }
         self.flush_log(poll);
         self.set_pace(poll);
+    }
+
+    /// Reads the last output, and tells the end.
+    pub(crate) fn finish_output(&mut self, poll: &Poll, buffer: &mut [u8]) {
+        self.catch_up(poll, buffer);
+        self.end_output(poll);
     }
 
     /// Bytes in the log file when all that was read is in it.
@@ -88,15 +98,23 @@ impl Session {
 
     fn read_output(&mut self, poll: &Poll, index: usize, buffer: &mut [u8], until: Until) {
         let stream = Stream::BOTH[index.min(1)];
-        let mut turns = 0;
-        while until == Until::Empty || (turns < TURN && self.keeps_up()) {
+        let mut taken = 0;
+        loop {
+            let go_on = match until {
+                Until::Turn => taken < TURN && self.keeps_up(),
+                Until::Held => taken < LARGEST_PIPE,
+            };
+            if !go_on {
+                return;
+            }
             let Some(output) = &self.outputs[index] else { return };
             match retry_on_intr(|| rustix::io::read(output, &mut *buffer)) {
                 Ok(0) | Err(Errno::IO) => return self.end_of_output(poll, index),
                 Ok(length) => {
-                    if length == buffer.len() && turns == 0 {
+                    if length == buffer.len() && !std::mem::replace(&mut self.widened[index], true) {
                         let _ = rustix::pipe::fcntl_setpipe_size(output, PIPE); // Faster with it, right without.
                     }
+                    taken += length;
                     self.deliver(poll, stream, &buffer[..length]);
                     // A short read emptied it: the next would find nothing. A terminal gives less than it has.
                     if length < buffer.len() && until == Until::Turn {
@@ -109,7 +127,6 @@ impl Session {
                     return self.end_of_output(poll, index);
                 }
             }
-            turns += 1;
         }
     }
 

@@ -24,6 +24,8 @@ pub(crate) struct Session {
     pub(crate) state: State,
     /// Stdout, or the terminal; stderr.
     pub(crate) outputs: [Option<Watched>; 2],
+    /// Whose pipe was made wider.
+    pub(crate) widened: [bool; 2],
     pub(crate) input: Input,
     terminal: bool,
     /// Keeps the terminal's output from ending before its process.
@@ -65,6 +67,7 @@ impl Session {
             process,
             state: State::Waiting,
             outputs: [None, None],
+            widened: [false, false],
             input: Input::default(),
             terminal: false,
             slave: None,

@@ -263,7 +263,7 @@ impl Shim {
     /// Writes all output until now to the log.
     pub(crate) fn sync_log(&mut self) -> Option<u64> {
         let session = self.sessions.get_mut(&INIT)?;
-        session.drain(&self.poll, &mut self.buffer);
+        session.catch_up(&self.poll, &mut self.buffer);
         session.log_position(&self.poll)
     }
 

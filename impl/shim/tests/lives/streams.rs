@@ -215,3 +215,77 @@ fn a_client_that_never_reads_does_not_delay_the_exit_and_is_served_after_it() {
     let output = unframe(&read_all(&lazy)).remove(&1).unwrap();
     assert!(output == life.logged(None).into_bytes(), "the client lost something");
 }
+
+#[test]
+fn a_log_is_brought_up_to_date_under_a_program_that_never_pauses() {
+    if !can_live() {
+        return;
+    }
+    let mut life = Life::begin();
+    let spec = life.shell("yes");
+    life.start(spec);
+    for _ in 0..10 {
+        let answer = life.client.call(Request::SyncLog).unwrap();
+        assert!(matches!(answer, Answer::Logged { log_position: Some(_) }));
+    }
+    life.client.call(Request::Signal { process: Process::Init, signal: 9 }).unwrap();
+    assert_eq!(life.exit(), Exit::Signal(9));
+    life.end();
+}
+
+#[test]
+fn a_tcp_client_gets_the_last_words_though_nobody_read_all_it_sent() {
+    if !can_live() {
+        return;
+    }
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    let (theirs, _) = listener.accept().unwrap();
+    let mut life = Life::begin();
+    let request = Request::Attach(drydock_shim_protocol::Attach {
+        process: Process::Init,
+        streams: Streams { stdin: false, stdout: true, stderr: true },
+        framing: drydock_shim_protocol::Framing::Raw,
+        input_end: InputEnd::Ignore,
+        hold: false,
+        detach_keys: vec![],
+    });
+    life.client.call_with(request, b"", Some(theirs.into())).unwrap();
+    client.write_all(&[b'x'; 10_000]).unwrap();
+    let spec = life.shell("seq 1 10000");
+    life.start(spec);
+    let mut output = String::new();
+    client.read_to_string(&mut output).unwrap();
+    assert_eq!(output, (1..=10_000).map(|n| format!("{n}\n")).collect::<String>());
+    assert_eq!(life.exit(), Exit::Code(0));
+    life.end();
+}
+
+#[test]
+fn a_log_receiver_that_takes_its_time_sets_the_pace_and_loses_nothing() {
+    if !can_live() {
+        return;
+    }
+    let receiver = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut life = Life::begin();
+    let mut spec = life.shell("seq 1 300000; echo done >/tmp/done; sleep 0.1");
+    spec.log.driver = "syslog".into();
+    spec.log.options = [("syslog-address".into(), format!("tcp://{}", receiver.local_addr().unwrap()))].into();
+    life.start(spec);
+    let (mut lines, _) = receiver.accept().unwrap();
+    lines.set_read_timeout(Some(PATIENCE)).unwrap();
+    // The shim answers while its log is held up.
+    life.client.call(Request::Status).unwrap();
+    let mut first = [0; 1];
+    lines.read_exact(&mut first).unwrap();
+    assert!(!life.dir.join("rootfs/tmp/done").exists(), "nobody took the log, and yet the program went on");
+    let mut all = first.to_vec();
+    lines.read_to_end(&mut all).unwrap();
+    let all = String::from_utf8(all).unwrap();
+    let numbers: Vec<&str> = all.lines().map(|line| line.rsplit(' ').next().unwrap()).collect();
+    let expect: Vec<String> = (1..=300_000).map(|n| n.to_string()).collect();
+    assert!(numbers == expect, "{} lines of {}", numbers.len(), expect.len());
+    assert_eq!(life.exit(), Exit::Code(0));
+    life.end();
+}
