@@ -8,6 +8,7 @@ use drydock_network::{
 };
 use sandbox::{Sandbox, addresses, in_sandbox, inside, mac_of};
 use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::process::ExitStatusExt;
 
 fn bridge() -> Mode {
     Mode::Bridge(Bridged::default())
@@ -209,5 +210,47 @@ fn an_address_is_given_again_when_its_interface_is_gone() {
         let free = address(&gone);
         drop(gone);
         assert_eq!(address(&network.attach(&Id::random(), &bridge()).unwrap()), free);
+    });
+}
+
+#[test]
+fn killed_at_any_point_a_daemon_leaves_nothing_to_the_next_but_the_bridge() {
+    const VICTIM: &str = "DRYDOCK_TEST_VICTIM";
+    let publish = Publish {
+        port: Port { number: 80, protocol: Protocol::Tcp },
+        address: None,
+        host_port: HostPort::Exactly(8080),
+    };
+    if let Some(exec_root) = std::env::var_os(VICTIM) {
+        let network = Network::open(Config { ready: 1, ..Config::new(exec_root) }).unwrap();
+        let mode = Mode::Bridge(Bridged { publish: vec![publish], ..Bridged::default() });
+        drop(network.attach(&Id::random(), &mode).unwrap());
+        network.shutdown();
+        return;
+    }
+    in_sandbox(|sandbox| {
+        for point in [
+            "network.bridge.create",
+            "network.bridge.finish",
+            "network.ready.make",
+            "network.rules.add",
+            "network.endpoint.configure",
+            "network.namespace.mount",
+            "network.rules.remove",
+            "network.namespace.unmount",
+        ] {
+            let mut victim = std::process::Command::new(std::env::current_exe().unwrap());
+            victim.args(["--exact", "killed_at_any_point_a_daemon_leaves_nothing_to_the_next_but_the_bridge"]);
+            victim.env(VICTIM, sandbox.exec_root()).env("DRYDOCK_FAULT", format!("{point}@1=kill"));
+            let output = victim.output().unwrap();
+            assert_eq!(output.status.signal(), Some(nix::libc::SIGABRT), "{point} was not passed");
+
+            let network = sandbox.network();
+            network.sweep().unwrap();
+            network.shutdown();
+            sandbox.assert_only_the_bridge();
+            assert!(!sandbox.rules().contains("8080"), "{point}: {}", sandbox.rules());
+            sandbox.run("ip", &["link", "del", "docker0"]);
+        }
     });
 }

@@ -12,7 +12,7 @@ const CLIENTS: usize = 1024;
 /// Datagrams of one turn.
 const TURN: usize = 64;
 /// The largest there is.
-const LARGEST: usize = 65_535;
+pub(super) const LARGEST: usize = 65_535;
 
 /// A published port of datagrams.
 #[derive(Debug)]
@@ -21,7 +21,6 @@ pub(super) struct Datagrams {
     target: SocketAddrV4,
     clients: HashMap<SocketAddr, Client>,
     by_token: HashMap<u64, SocketAddr>,
-    buffer: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -41,16 +40,16 @@ pub(super) struct NewClient {
 
 impl Datagrams {
     pub(super) fn new(socket: UdpSocket, target: SocketAddrV4) -> Self {
-        Self { socket, target, clients: HashMap::new(), by_token: HashMap::new(), buffer: vec![0; LARGEST] }
+        Self { socket, target, clients: HashMap::new(), by_token: HashMap::new() }
     }
 
     /// Sends on what came; answers clients that were not known, for [`Self::admit`]. Datagrams may be lost, here as
     /// anywhere.
-    pub(super) fn forward(&mut self, mut token: impl FnMut() -> u64) -> Vec<NewClient> {
+    pub(super) fn forward(&mut self, buffer: &mut [u8], mut token: impl FnMut() -> u64) -> Vec<NewClient> {
         let mut new: Vec<NewClient> = Vec::new();
         for _ in 0..TURN {
-            let Ok((len, from)) = self.socket.recv_from(&mut self.buffer) else { break };
-            let datagram = &self.buffer[..len];
+            let Ok((len, from)) = self.socket.recv_from(buffer) else { break };
+            let datagram = &buffer[..len];
             if let Some(client) = self.clients.get_mut(&from) {
                 client.heard = Instant::now();
                 let _ = client.socket.send(datagram);
@@ -76,14 +75,14 @@ impl Datagrams {
     }
 
     /// Sends back what a container answered; `false`: there is no such client any more.
-    pub(super) fn answer(&mut self, token: u64) -> bool {
+    pub(super) fn answer(&mut self, token: u64, buffer: &mut [u8]) -> bool {
         let Some(address) = self.by_token.get(&token) else { return false };
         let Some(client) = self.clients.get_mut(address) else { return false };
         client.heard = Instant::now();
         for _ in 0..TURN {
-            match client.socket.recv(&mut self.buffer) {
+            match client.socket.recv(buffer) {
                 Ok(len) => {
-                    let _ = self.socket.send_to(&self.buffer[..len], address);
+                    let _ = self.socket.send_to(&buffer[..len], address);
                 }
                 // Nobody listens there, so far: the error is spent by telling it.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}

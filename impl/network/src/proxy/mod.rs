@@ -93,6 +93,7 @@ impl Shared {
 
     fn serve(&self) {
         let mut events = Vec::with_capacity(EVENTS);
+        let mut datagram = vec![0; datagrams::LARGEST];
         let mut next_round = Instant::now() + ROUND;
         loop {
             let wait = if self.lock().again.is_empty() {
@@ -113,7 +114,7 @@ impl Shared {
                 if state.stopping {
                     return;
                 }
-                self.turn(&mut state, token);
+                self.turn(&mut state, token, &mut datagram);
             }
             if Instant::now() >= next_round {
                 next_round = Instant::now() + ROUND;
@@ -122,8 +123,8 @@ impl Shared {
         }
     }
 
-    /// Serves what a token stands for, which may be gone by now.
-    fn turn(&self, state: &mut State, token: u64) {
+    /// Serves what a token stands for, which may be gone by now. `buffer` holds any datagram.
+    fn turn(&self, state: &mut State, token: u64, buffer: &mut [u8]) {
         let Some(served) = state.served.remove(&token) else { return };
         match served {
             Served::Listener { socket, target } => {
@@ -143,7 +144,7 @@ impl Shared {
                 }
             }
             Served::Datagrams(mut datagrams) => {
-                for client in datagrams.forward(|| state.token()) {
+                for client in datagrams.forward(buffer, || state.token()) {
                     let watched = self.watch(&client.socket, client.token, epoll::EventFlags::IN);
                     if watched.is_ok() {
                         state.served.insert(client.token, Served::DatagramClient { listener: token });
@@ -154,7 +155,7 @@ impl Shared {
             }
             Served::DatagramClient { listener } => {
                 if let Some(Served::Datagrams(datagrams)) = state.served.get_mut(&listener)
-                    && datagrams.answer(token)
+                    && datagrams.answer(token, buffer)
                 {
                     state.served.insert(token, Served::DatagramClient { listener });
                 }

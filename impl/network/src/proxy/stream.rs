@@ -44,6 +44,8 @@ impl Connection {
     pub(super) fn open(client: TcpStream, target: SocketAddrV4) -> io::Result<Self> {
         client.set_nonblocking(true)?;
         client.set_nodelay(true)?;
+        // A client that vanished without a word would be served for ever.
+        sockopt::set_socket_keepalive(&client, true)?;
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let container = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
         sockopt::set_tcp_nodelay(&container, true)?;
