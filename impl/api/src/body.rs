@@ -45,7 +45,10 @@ impl Body {
     }
 
     /// A stream that ends when its client leaves, also while nothing is sent.
-    pub(crate) fn stream_while_connected(pieces: impl Stream<Item = io::Result<Bytes>> + Send + 'static, slot: Slot) -> Self {
+    pub(crate) fn stream_while_connected(
+        pieces: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
+        slot: Slot,
+    ) -> Self {
         Self::stream(pieces.take_until(Box::pin(async move { slot.closed().await })))
     }
 
@@ -75,7 +78,9 @@ impl hyper::body::Body for Body {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         match &mut self.content {
             Content::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Content::Stream(pieces) => pieces.as_mut().poll_next(cx).map(|piece| piece.map(|piece| piece.map(Frame::data))),
+            Content::Stream(pieces) => {
+                pieces.as_mut().poll_next(cx).map(|piece| piece.map(|piece| piece.map(Frame::data)))
+            }
         }
     }
 

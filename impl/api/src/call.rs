@@ -138,8 +138,17 @@ impl Call {
                 other => return Err(wrong_filter(other, "[]string")),
             }
         }
-        let parameter = self.spec().endpoint(self.endpoint).query.iter().find(|known| known.name == name && known.versions.contains(self.version));
-        let known = |key: &str| parameter.is_some_and(|known| known.keys.iter().any(|known| known.name == key && known.versions.contains(self.version)));
+        let parameter = self
+            .spec()
+            .endpoint(self.endpoint)
+            .query
+            .iter()
+            .find(|known| known.name == name && known.versions.contains(self.version));
+        let known = |key: &str| {
+            parameter.is_some_and(|known| {
+                known.keys.iter().any(|known| known.name == key && known.versions.contains(self.version))
+            })
+        };
         let refuses = parameter.is_some_and(|known| known.unknown == Some(drydock_spec::model::UnknownKey::Error));
         if let Some(key) = map.keys().find(|key| refuses && !known(key)) {
             return Err(Box::new(Reply::new("filter-unknown").with("filter", key.clone())));
@@ -184,5 +193,6 @@ impl Filters {
 /// What a decoded body says, as a command's type. The decoder has given every value its type already, so that what
 /// does not read is a value out of its type's range.
 pub(crate) fn typed<T: DeserializeOwned>(map: Map<String, Value>) -> Result<T, Refusal> {
-    serde_json::from_value(Value::Object(map)).map_err(|error| Box::new(Reply::new("body-wrong-type").detail(error.to_string())))
+    serde_json::from_value(Value::Object(map))
+        .map_err(|error| Box::new(Reply::new("body-wrong-type").detail(error.to_string())))
 }

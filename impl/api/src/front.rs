@@ -1,6 +1,5 @@
 //! From a request to its handler: version, endpoint, query.
 
-
 use drydock_spec::{
     EndpointId, Spec, Version,
     route::{Prefix, split_prefix},
@@ -8,7 +7,9 @@ use drydock_spec::{
 use hyper::{
     Method, Request, Response,
     body::Incoming,
-    header::{ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, EXPECT, HeaderValue},
+    header::{
+        ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, EXPECT, HeaderValue,
+    },
 };
 
 use crate::{
@@ -32,7 +33,10 @@ pub(crate) async fn answer(api: Api, request: Request<Incoming>, slot: Slot) -> 
     if let Some(origin) = &api.0.cors {
         let headers = response.headers_mut();
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Origin, X-Requested-With, Content-Type, Accept, X-Registry-Auth"));
+        headers.insert(
+            ACCESS_CONTROL_ALLOW_HEADERS,
+            HeaderValue::from_static("Origin, X-Requested-With, Content-Type, Accept, X-Registry-Auth"),
+        );
         headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, DELETE, PUT, OPTIONS"));
     }
     response
@@ -132,10 +136,20 @@ async fn dispatch(api: Api, request: Request<Incoming>, routed: Routed, slot: Sl
         Ok(query) => query,
         Err(escape) => {
             let reply = Reply::new("query-malformed").with("escape", escape.0);
-            return Place { spec, version, endpoint: Some(spec.endpoint(endpoint)), query: &Query::default() }.render(reply);
+            return Place { spec, version, endpoint: Some(spec.endpoint(endpoint)), query: &Query::default() }
+                .render(reply);
         }
     };
-    let call = Call { api, version, endpoint, reference: reference.clone(), query: query.clone(), headers: head.headers, body: Some(body), slot };
+    let call = Call {
+        api,
+        version,
+        endpoint,
+        reference: reference.clone(),
+        query: query.clone(),
+        headers: head.headers,
+        body: Some(body),
+        slot,
+    };
     let mut reply = match handlers::handle(call).await {
         Ok(reply) => reply,
         Err(refusal) => *refusal,
@@ -144,14 +158,21 @@ async fn dispatch(api: Api, request: Request<Incoming>, routed: Routed, slot: Sl
     Place { spec, version, endpoint: Some(spec.endpoint(endpoint)), query: &query }.render(reply)
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn paths_are_cleaned_as_go_did() {
-        for (path, clean) in [("//version", "/version"), ("/x/../version", "/version"), ("/./version", "/version"), ("/version/", "/version/"), ("/", "/"), ("/containers/../json", "/json"), ("/..", "/")] {
+        for (path, clean) in [
+            ("//version", "/version"),
+            ("/x/../version", "/version"),
+            ("/./version", "/version"),
+            ("/version/", "/version/"),
+            ("/", "/"),
+            ("/containers/../json", "/json"),
+            ("/..", "/"),
+        ] {
             assert_eq!(cleaned(path), clean, "{path}");
         }
     }

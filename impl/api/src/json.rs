@@ -50,6 +50,9 @@ mod tests {
     #[test]
     fn what_go_escapes_is_escaped() {
         let text = "a<b>&\u{2028}\u{7f}\u{8}\n\"ü";
-        assert_eq!(String::from_utf8(super::to_vec(&text)).unwrap(), r#""a\u003cb\u003e\u0026\u2028"#.to_owned() + "\u{7f}" + r#"\u0008\n\"ü""#);
+        assert_eq!(
+            String::from_utf8(super::to_vec(&text)).unwrap(),
+            r#""a\u003cb\u003e\u0026\u2028"#.to_owned() + "\u{7f}" + r#"\u0008\n\"ü""#
+        );
     }
 }

@@ -21,10 +21,14 @@ impl Call {
         let (outcomes, mut reply) = match error {
             Error::NoSuchContainer(reference) => (&["no-such-container"][..], told().with("reference", reference)),
             Error::EmptyReference => (&["reference-empty", "no-such-container"][..], told()),
-            Error::AmbiguousReference(reference) => (&["ambiguous-reference", "no-such-container"][..], told().with("reference", reference)),
+            Error::AmbiguousReference(reference) => {
+                (&["ambiguous-reference", "no-such-container"][..], told().with("reference", reference))
+            }
             Error::NoSuchExec(reference) => (&["no-such-exec"][..], told().with("reference", reference)),
             Error::NameMalformed(name) => (&["name-malformed"][..], told().with("name", name)),
-            Error::NameTaken { name, by } => (&["name-taken"][..], told().with("name", name.to_string()).with("id12", by.short())),
+            Error::NameTaken { name, by } => {
+                (&["name-taken"][..], told().with("name", name.to_string()).with("id12", by.short()))
+            }
             Error::NoNewName => (&["no-new-name", "name-malformed"][..], told().with("name", "")),
             Error::NoCommand => (&["no-command"][..], told()),
             Error::NoExecCommand => (&["no-exec-command"][..], told()),
@@ -35,17 +39,27 @@ impl Call {
             Error::WorkingDirRelative(path) => (&["working-dir-relative"][..], told().with("path", path)),
             Error::SecurityOption(option) => (&["security-option-malformed"][..], told().with("option", option)),
             Error::VolumeSpecification(volume) => (&["volume-malformed"][..], told().with("volume", volume)),
-            Error::VolumeRelative(path) if path.is_empty() => (&["volume-path-empty", "volume-relative"][..], told().with("path", path)),
+            Error::VolumeRelative(path) if path.is_empty() => {
+                (&["volume-path-empty", "volume-relative"][..], told().with("path", path))
+            }
             Error::VolumeRelative(path) => (&["volume-relative"][..], told().with("path", path)),
-            Error::VolumeMode(mode) => (&["volume-mode-invalid"][..], told().with("volumes", mode.clone()).with("mode", mode)),
+            Error::VolumeMode(mode) => {
+                (&["volume-mode-invalid"][..], told().with("volumes", mode.clone()).with("mode", mode))
+            }
             Error::VolumeTwice(path) => (&["volume-twice"][..], told().with("path", path)),
             Error::VolumeOverFile(path) => (&["volume-over-file"][..], told().with("path", path.display().to_string())),
-            Error::VolumesFromMissing(container) => (&["volumes-from-missing", "no-such-container"][..], told().with("container", container)),
-            Error::LinkMalformed(link) if link.is_empty() => (&["link-empty", "link-malformed"][..], told().with("link", link)),
+            Error::VolumesFromMissing(container) => {
+                (&["volumes-from-missing", "no-such-container"][..], told().with("container", container))
+            }
+            Error::LinkMalformed(link) if link.is_empty() => {
+                (&["link-empty", "link-malformed"][..], told().with("link", link))
+            }
             Error::LinkMalformed(link) => (&["link-malformed"][..], told().with("link", link)),
             Error::LinkMissing(reference) => (&["link-missing"][..], told().with("reference", reference)),
             Error::LinkParent(link) => (&["link-parent-missing"][..], told().with("link", link)),
-            Error::NoSuchLink(reference) => (&["no-such-link", "no-such-container"][..], told().with("reference", reference)),
+            Error::NoSuchLink(reference) => {
+                (&["no-such-link", "no-such-container"][..], told().with("reference", reference))
+            }
             Error::NameIsNoLink => (&["name-is-no-link"][..], told()),
             Error::LxcOptions => (&["lxc-options-unsupported"][..], told()),
             Error::PortMalformed(port) => (&["port-malformed", "host-port-malformed"][..], told().with("port", port)),
@@ -63,8 +77,12 @@ impl Call {
             Error::PsWithoutPid => (&["ps-without-pid", "ps-refused"][..], told().with("n", "1")),
             Error::LogsUnreadable(driver) => (&["driver-not-readable"][..], told().with("driver", driver)),
             Error::Images(error) => return self.refuse_image(error),
-            Error::Layers(drydock_layers::Error::NoSuchPath(path)) => (&["no-such-path"][..], told().with("path", path)),
-            Error::Layers(drydock_layers::Error::PathLoop(path)) => (&["path-loop", "no-such-path"][..], told().with("path", path)),
+            Error::Layers(drydock_layers::Error::NoSuchPath(path)) => {
+                (&["no-such-path"][..], told().with("path", path))
+            }
+            Error::Layers(drydock_layers::Error::PathLoop(path)) => {
+                (&["path-loop", "no-such-path"][..], told().with("path", path))
+            }
             error @ (Error::BeingRemoved(_)
             | Error::ExecRunning(_)
             | Error::ShuttingDown
@@ -75,7 +93,11 @@ impl Call {
         };
         if self.endpoint == EndpointId::ContainersCreate {
             // Create has no container yet: what it names is the other one.
-            let other = reply.values.iter().find(|(name, _)| matches!(*name, "container" | "shared")).map(|(_, value)| value.clone());
+            let other = reply
+                .values
+                .iter()
+                .find(|(name, _)| matches!(*name, "container" | "shared"))
+                .map(|(_, value)| value.clone());
             reply.values.extend(other.map(|other| ("reference", other)));
         }
         self.first_of(outcomes, reply)
@@ -84,7 +106,9 @@ impl Call {
     /// The refusal of an archive: one of no bytes is told apart.
     pub(crate) fn refuse_import(&self, error: ImageError) -> Refusal {
         match error {
-            ImageError::Layers(drydock_layers::Error::Archive(drydock_layers::tar::ArchiveError::Empty)) => self.first_of(&["body-absent", "archive-broken"], told()),
+            ImageError::Layers(drydock_layers::Error::Archive(drydock_layers::tar::ArchiveError::Empty)) => {
+                self.first_of(&["body-absent", "archive-broken"], told())
+            }
             error => self.refuse_image(error),
         }
     }
@@ -93,9 +117,11 @@ impl Call {
     pub(crate) fn start_text(&self, failure: &StartFailure) -> String {
         let start = self.spec().endpoint(EndpointId::ContainersStart);
         let (outcome, reply) = start_failure(self.version, failure);
-        let answers = start.outcome(outcome).into_iter().flat_map(|outcome| outcome.answers(self.version, self.version));
+        let answers =
+            start.outcome(outcome).into_iter().flat_map(|outcome| outcome.answers(self.version, self.version));
         let mut answers: Vec<_> = answers.filter_map(|(_, answer)| answer.text.as_ref()).collect();
-        let text = if reply.nth < answers.len() { Some(answers.swap_remove(reply.nth)) } else { answers.into_iter().next() };
+        let text =
+            if reply.nth < answers.len() { Some(answers.swap_remove(reply.nth)) } else { answers.into_iter().next() };
         let values: Vec<(&str, &str)> = reply.values.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let text = text.map_or_else(|| chain(failure), |text| text.render(&values));
         text.strip_prefix("Cannot start container {reference}: ").map_or(text.clone(), str::to_owned)
@@ -103,7 +129,9 @@ impl Call {
 
     fn refuse_start(&self, failure: &StartFailure) -> Refusal {
         let (outcome, mut reply) = start_failure(self.version, failure);
-        if let (true, Some(shared)) = (self.creates(), reply.values.iter().find(|(name, _)| *name == "shared").map(|(_, value)| value.clone())) {
+        if let (true, Some(shared)) =
+            (self.creates(), reply.values.iter().find(|(name, _)| *name == "shared").map(|(_, value)| value.clone()))
+        {
             reply.values.push(("reference", shared));
         }
         let chain = chain(failure);
@@ -120,28 +148,46 @@ impl Call {
             ImageError::NoSuchImage { reference, .. } => {
                 let split = ImageReference::split(&reference);
                 let tag = split.tag().unwrap_or_default().to_owned();
-                (&["no-such-image"][..], told().with("image", split.repository).with("tag", tag).with("reference", reference))
+                (
+                    &["no-such-image"][..],
+                    told().with("image", split.repository).with("tag", tag).with("reference", reference),
+                )
             }
-            ImageError::EmptyReference => (&["reference-empty", "image-empty", "no-such-image"][..], told().with("image", "").with("tag", "latest")),
-            ImageError::AmbiguousReference(reference) => (&["ambiguous-reference", "no-such-image"][..], told().with("image", &reference).with("tag", "latest").with("reference", reference)),
+            ImageError::EmptyReference => (
+                &["reference-empty", "image-empty", "no-such-image"][..],
+                told().with("image", "").with("tag", "latest"),
+            ),
+            ImageError::AmbiguousReference(reference) => (
+                &["ambiguous-reference", "no-such-image"][..],
+                told().with("image", &reference).with("tag", "latest").with("reference", reference),
+            ),
             ImageError::RepositoryEmpty => (&["repo-empty"][..], told()),
             ImageError::RepositoryReserved(name) => (&["repo-reserved"][..], told().with("repository", name)),
             ImageError::Tag(TagError::Illegal(tag)) => (&["tag-malformed"][..], told().with("tag", tag)),
             ImageError::Tag(TagError::Empty) => (&["tag-malformed"][..], told().with("tag", "")),
-            ImageError::TagTaken { tag, is, .. } => (&["tag-taken"][..], told().with("tag", tag).with("id", is.to_string())),
-            ImageError::SeveralRepositories { reference } => (&["tagged-more-than-once"][..], told().with("image", reference)),
+            ImageError::TagTaken { tag, is, .. } => {
+                (&["tag-taken"][..], told().with("tag", tag).with("id", is.to_string()))
+            }
+            ImageError::SeveralRepositories { reference } => {
+                (&["tagged-more-than-once"][..], told().with("image", reference))
+            }
             ImageError::InUse { image, container, running, .. } => {
                 let outcomes = if running { &["in-use-by-running", "in-use"][..] } else { &["in-use"][..] };
                 (outcomes, told().with("id12", image.short()).with("id12", container.short()))
             }
             ImageError::NothingToSave => (&["names-absent"][..], told()),
             ImageError::ArchiveJson { source, .. } => (&["archive-not-json"][..], told().detail(source.to_string())),
-            ImageError::ArchiveLacks(path) => (&["archive-incomplete", "archive-broken"][..], told().with("n", "1").with("reason", &path).with("path", path)),
+            ImageError::ArchiveLacks(path) => (
+                &["archive-incomplete", "archive-broken"][..],
+                told().with("n", "1").with("reason", &path).with("path", path),
+            ),
             ref error @ (ImageError::Layers(_)
             | ImageError::ArchiveId(_)
             | ImageError::ArchiveDigest(_)
             | ImageError::ArchiveTooLarge(_)
-            | ImageError::ArchiveLoop(_)) => (&["archive-broken"][..], told().with("n", "1").with("reason", chain(error))),
+            | ImageError::ArchiveLoop(_)) => {
+                (&["archive-broken"][..], told().with("n", "1").with("reason", chain(error)))
+            }
             error @ (ImageError::DigestMalformed(_)
             | ImageError::DigestTaken { .. }
             | ImageError::NothingDeleted(_)
@@ -170,33 +216,45 @@ fn told() -> Reply {
 /// The outcome of `start` that a failure is.
 fn start_failure(version: Version, failure: &StartFailure) -> (&'static str, Reply) {
     match failure {
-            StartFailure::IpcTargetNotRunning(shared) => ("ipc-target-not-running", told().with("shared", shared)),
-            StartFailure::NetworkTargetNotRunning(shared) => ("network-target-not-running", told().with("shared", shared)),
-            StartFailure::SharedMissing(shared) => ("shared-container-missing", told().with("shared", shared)),
-            StartFailure::SharedEmpty => {
-                let start = Spec::embedded().endpoint(EndpointId::ContainersStart);
-                let told_apart = start.answer("shared-container-empty", version).is_some();
-                (if told_apart { "shared-container-empty" } else { "shared-container-missing" }, told().with("shared", ""))
-            }
-            StartFailure::LinkNotRunning { child, alias } => ("link-not-running", told().with("child", child).with("alias", alias)),
-            StartFailure::NetworkMissing(network) => ("network-unknown", told().with("network", network)),
-            StartFailure::CapabilityToAdd(capability) => ("capability-to-add-unknown", told().with("capability", capability)),
-            StartFailure::CapabilityToDrop(capability) => ("capability-to-drop-unknown", told().with("capability", capability)),
-            StartFailure::UlimitName(ulimit) => ("ulimit-unknown", told().with("ulimit", ulimit)),
-            StartFailure::WorkingDirNotADirectory(path) => ("working-dir-not-a-directory", told().with("path", path)),
-            StartFailure::PortTaken { address, port } => ("port-taken", told().with("address", address).with("n", port.to_string())),
-            StartFailure::PortListen { protocol, address, port, errno } => {
-                ("port-not-ours", told().with("protocol", protocol).with("address", format!("{address}:{port}")).with("reason", reason(*errno)))
-            }
-            StartFailure::AddressesUsedUp => ("addresses-used-up", told()),
-            StartFailure::DeviceMissing { path, .. } => ("device-missing", told().with("device", path).with("path", path)),
-            StartFailure::NotADevice(device) => ("not-a-device", told().with("device", device)),
-            StartFailure::LogDriverUnknown(driver) => ("log-driver-unknown", told().with("driver", driver)),
-            StartFailure::LogDriver { driver, reason } => ("log-driver-fails", log_driver(driver, reason)),
-            StartFailure::Run(failure) => run_failure(failure),
-            StartFailure::Step { .. } => ("not-started", told()),
-        StartFailure::LogOptionUnknown { .. } => ("log-option-unknown", told()),
+        StartFailure::IpcTargetNotRunning(shared) => ("ipc-target-not-running", told().with("shared", shared)),
+        StartFailure::NetworkTargetNotRunning(shared) => ("network-target-not-running", told().with("shared", shared)),
+        StartFailure::SharedMissing(shared) => ("shared-container-missing", told().with("shared", shared)),
+        StartFailure::SharedEmpty => {
+            let start = Spec::embedded().endpoint(EndpointId::ContainersStart);
+            let told_apart = start.answer("shared-container-empty", version).is_some();
+            (if told_apart { "shared-container-empty" } else { "shared-container-missing" }, told().with("shared", ""))
         }
+        StartFailure::LinkNotRunning { child, alias } => {
+            ("link-not-running", told().with("child", child).with("alias", alias))
+        }
+        StartFailure::NetworkMissing(network) => ("network-unknown", told().with("network", network)),
+        StartFailure::CapabilityToAdd(capability) => {
+            ("capability-to-add-unknown", told().with("capability", capability))
+        }
+        StartFailure::CapabilityToDrop(capability) => {
+            ("capability-to-drop-unknown", told().with("capability", capability))
+        }
+        StartFailure::UlimitName(ulimit) => ("ulimit-unknown", told().with("ulimit", ulimit)),
+        StartFailure::WorkingDirNotADirectory(path) => ("working-dir-not-a-directory", told().with("path", path)),
+        StartFailure::PortTaken { address, port } => {
+            ("port-taken", told().with("address", address).with("n", port.to_string()))
+        }
+        StartFailure::PortListen { protocol, address, port, errno } => (
+            "port-not-ours",
+            told()
+                .with("protocol", protocol)
+                .with("address", format!("{address}:{port}"))
+                .with("reason", reason(*errno)),
+        ),
+        StartFailure::AddressesUsedUp => ("addresses-used-up", told()),
+        StartFailure::DeviceMissing { path, .. } => ("device-missing", told().with("device", path).with("path", path)),
+        StartFailure::NotADevice(device) => ("not-a-device", told().with("device", device)),
+        StartFailure::LogDriverUnknown(driver) => ("log-driver-unknown", told().with("driver", driver)),
+        StartFailure::LogDriver { driver, reason } => ("log-driver-fails", log_driver(driver, reason)),
+        StartFailure::Run(failure) => run_failure(failure),
+        StartFailure::Step { .. } => ("not-started", told()),
+        StartFailure::LogOptionUnknown { .. } => ("log-option-unknown", told()),
+    }
 }
 
 fn run_failure(failure: &Failure) -> (&'static str, Reply) {
@@ -210,11 +268,15 @@ fn run_failure(failure: &Failure) -> (&'static str, Reply) {
             ("program-not-found", Reply { nth: 1, ..told().with("program", path).with("path", path) })
         }
         Failure::Executable { path, .. } => ("program-not-executable", told().with("program", path)),
-        Failure::Execute { path, errno } if *errno == Errno::EACCES as i32 => ("program-not-executable", told().with("program", path)),
+        Failure::Execute { path, errno } if *errno == Errno::EACCES as i32 => {
+            ("program-not-executable", told().with("program", path))
+        }
         Failure::Execute { .. } | Failure::NoProgram => ("program-of-another-format", told()),
         Failure::EnvMalformed => ("environment-malformed", Reply { nth: 1, ..told() }),
         Failure::Hostname(_) | Failure::Domainname(_) => ("hostname-refused", told()),
-        Failure::Rlimit { resource, errno } => ("ulimit-refused", told().with("n", resource.to_string()).with("reason", reason(*errno))),
+        Failure::Rlimit { resource, errno } => {
+            ("ulimit-refused", told().with("n", resource.to_string()).with("reason", reason(*errno)))
+        }
         Failure::Cgroup { file, errno } => {
             let file = file.strip_prefix("/sys/fs/cgroup").unwrap_or(file).display().to_string();
             let nth = usize::from(*errno != Errno::EACCES as i32);
@@ -224,8 +286,12 @@ fn run_failure(failure: &Failure) -> (&'static str, Reply) {
         Failure::CpuSharesAbove(_) => ("cpu-shares-out-of-range", Reply { nth: 1, ..told() }),
         Failure::MountAtRoot => ("volume-at-root", told()),
         Failure::MountInProc(path) => ("volume-inside-proc", told().with("path", path.display().to_string())),
-        Failure::Mount { target, errno } if *errno == Errno::ENOTDIR as i32 => ("volume-over-file", told().with("path", target.display().to_string())),
-        Failure::WorkingDir { path, errno } if *errno == Errno::ENOTDIR as i32 => ("working-dir-not-a-directory", told().with("path", path)),
+        Failure::Mount { target, errno } if *errno == Errno::ENOTDIR as i32 => {
+            ("volume-over-file", told().with("path", target.display().to_string()))
+        }
+        Failure::WorkingDir { path, errno } if *errno == Errno::ENOTDIR as i32 => {
+            ("working-dir-not-a-directory", told().with("path", path))
+        }
         Failure::WorkingDir { path, .. } => ("working-dir-missing", told().with("path", path)),
         Failure::Mount { .. } | Failure::Namespace { .. } | Failure::Step { .. } => ("not-permitted", told()),
     }

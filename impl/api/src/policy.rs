@@ -19,7 +19,8 @@ impl Policy {
 
     /// What a reference means.
     pub(crate) fn target(self, reference: &str) -> Target {
-        let lookup = if self.has(Behaviour::LookupNameBeforeIdPrefix) { Lookup::NameFirst } else { Lookup::PrefixFirst };
+        let lookup =
+            if self.has(Behaviour::LookupNameBeforeIdPrefix) { Lookup::NameFirst } else { Lookup::PrefixFirst };
         Target::new(reference.strip_prefix('/').unwrap_or(reference), lookup)
     }
 
@@ -29,7 +30,8 @@ impl Policy {
 
     pub(crate) fn exit_codes(self) -> ExitCodes {
         let when = |behaviour, code, otherwise| if self.has(behaviour) { code } else { otherwise };
-        let signal = if self.has(Behaviour::ExitCodeSignalIs128Plus) { SignalCode::Plus128 } else { SignalCode::MinusOne };
+        let signal =
+            if self.has(Behaviour::ExitCodeSignalIs128Plus) { SignalCode::Plus128 } else { SignalCode::MinusOne };
         ExitCodes {
             signal,
             not_prepared: when(Behaviour::ExitCodeFailedPreparationIs128, 128, 0),
@@ -87,7 +89,11 @@ impl Policy {
 
     pub(crate) fn deleting(self) -> DeletePolicy {
         let newer = self.has(Behaviour::ImagesForceDeletesAllTags);
-        DeletePolicy { check_use_first: true, force_takes_all_repositories: newer }
+        DeletePolicy {
+            check_use_first: true,
+            force_takes_all_repositories: newer,
+            parent_in_several_repositories_refused: newer,
+        }
     }
 
     pub(crate) fn directory_times(self) -> DirectoryTimes {

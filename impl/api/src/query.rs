@@ -58,7 +58,9 @@ pub(crate) fn unescape(text: &str, in_query: bool) -> Result<String, BadEscape> 
         match byte {
             b'%' => {
                 let digits = bytes.get(at + 1..at + 3).and_then(|digits| std::str::from_utf8(digits).ok());
-                let value = digits.filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit())).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+                let value = digits
+                    .filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))
+                    .and_then(|digits| u8::from_str_radix(digits, 16).ok());
                 let Some(value) = value else {
                     let end = bytes.len().min(at + 3);
                     return Err(BadEscape(String::from_utf8_lossy(&bytes[at..end]).into_owned()));

@@ -145,7 +145,8 @@ impl Place<'_> {
             },
         };
         let mut response = Response::new(body);
-        *response.status_mut() = StatusCode::from_u16(answer.status.first()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.status_mut() =
+            StatusCode::from_u16(answer.status.first()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
         if let Some(content_type) = open.or_else(|| answer.content_types().first().copied()) {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -165,7 +166,11 @@ impl Place<'_> {
     pub(crate) fn project(&self, answer: &Answer, value: Value) -> Value {
         let Some(schema) = &answer.schema else { return value };
         let flag = |name: &str| self.query.flag(name);
-        project(Context { spec: self.spec, version: self.version, asked: self.version, flag: &flag, exact: true }, schema, value)
+        project(
+            Context { spec: self.spec, version: self.version, asked: self.version, flag: &flag, exact: true },
+            schema,
+            value,
+        )
     }
 
     /// One message of a stream of JSON, in the version's shape.

@@ -26,7 +26,10 @@ pub(crate) fn head(call: &Call) -> &'static [u8] {
 }
 
 /// Writes the head, and gives the socket for the shim. A second future, where there is one, carries the bytes.
-pub(crate) async fn give(mut connection: Hijacked, head: &[u8]) -> io::Result<(ClientSocket, Option<impl Future<Output = ()> + Send + use<>>)> {
+pub(crate) async fn give(
+    mut connection: Hijacked,
+    head: &[u8],
+) -> io::Result<(ClientSocket, Option<impl Future<Output = ()> + Send + use<>>)> {
     write_head(&mut connection, head).await?;
     let first = std::mem::take(&mut connection.first);
     match connection.socket.into_fd()? {
@@ -39,7 +42,9 @@ pub(crate) async fn give(mut connection: Hijacked, head: &[u8]) -> io::Result<(C
 }
 
 /// A descriptor that stands for `client`, and the future that carries bytes between them, each direction's end too.
-fn pair<C: AsyncRead + AsyncWrite + Send + Unpin + 'static>(client: C) -> io::Result<(OwnedFd, impl Future<Output = ()> + Send + use<C>)> {
+fn pair<C: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+    client: C,
+) -> io::Result<(OwnedFd, impl Future<Output = ()> + Send + use<C>)> {
     let (near, far) = UnixStream::pair()?;
     near.set_nonblocking(true)?;
     let near = tokio::net::UnixStream::from_std(near)?;

@@ -54,7 +54,11 @@ impl Escaping {
 }
 
 impl hyper::rt::Read for Escaping {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut buffer: hyper::rt::ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buffer: hyper::rt::ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
         if self.ready.is_empty() {
             if !self.slot.in_head() {
                 return Pin::new(&mut self.inner).poll_read(cx, buffer);
@@ -74,7 +78,11 @@ impl hyper::rt::Write for Escaping {
         Pin::new(&mut self.inner).poll_write(cx, bytes)
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         self.slot.set_flushed(false);
         Pin::new(&mut self.inner).poll_write_vectored(cx, bytes)
     }

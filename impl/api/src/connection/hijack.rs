@@ -44,7 +44,10 @@ impl Slot {
 
     /// Takes the connection: `then` gets it once hyper has written all it had to. Never returns; the handler that
     /// waits here is dropped.
-    pub async fn hijack<T>(&self, then: impl FnOnce(Hijacked) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + 'static) -> T {
+    pub async fn hijack<T>(
+        &self,
+        then: impl FnOnce(Hijacked) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + 'static,
+    ) -> T {
         self.lock().continuation = Some(Box::new(then));
         std::future::pending().await
     }

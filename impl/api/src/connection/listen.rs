@@ -33,7 +33,9 @@ impl Listener {
         Ok(match self {
             Listener::Unix(listener) => Arrival::Ready(Socket::Unix(listener.accept().await?.0)),
             Listener::Tcp(listener) => Arrival::Ready(Socket::Tcp(plain(listener.accept().await?.0)?)),
-            Listener::Tls(listener, acceptor) => Arrival::Handshake(acceptor.accept(plain(listener.accept().await?.0)?)),
+            Listener::Tls(listener, acceptor) => {
+                Arrival::Handshake(acceptor.accept(plain(listener.accept().await?.0)?))
+            }
         })
     }
 }

@@ -2,14 +2,16 @@
 
 use drydock_engine::{Attach, AttachFraming};
 
-use crate::{
-    call::Call,
-    reply::Answered,
-    takeover,
-};
+use crate::{call::Call, reply::Answered, takeover};
 
 pub(crate) async fn handle(call: Call) -> Answered {
-    let attachment = call.api.0.engine.attach(command(&call, AttachFraming::ByTerminal)).await.map_err(|error| call.refuse(error))?;
+    let attachment = call
+        .api
+        .0
+        .engine
+        .attach(command(&call, AttachFraming::ByTerminal))
+        .await
+        .map_err(|error| call.refuse(error))?;
     let head = takeover::head(&call);
     call.slot
         .hijack(move |connection| {

@@ -31,7 +31,13 @@ use crate::{
 const MESSAGE: usize = 32 * 1024;
 
 pub(crate) async fn handle(call: Call) -> Answered {
-    let attachment = call.api.0.engine.attach(attach::command(&call, AttachFraming::Raw)).await.map_err(|error| call.refuse(error))?;
+    let attachment = call
+        .api
+        .0
+        .engine
+        .attach(attach::command(&call, AttachFraming::Raw))
+        .await
+        .map_err(|error| call.refuse(error))?;
     let key = call.header("sec-websocket-key").to_owned();
     if !call.header("upgrade").eq_ignore_ascii_case("websocket") || key.is_empty() {
         return Ok(Reply::new("not-websocket"));
@@ -55,8 +61,14 @@ pub(crate) async fn handle(call: Call) -> Answered {
 }
 
 /// Shakes hands, and carries bytes between the client and the shim's socket until either ends.
-async fn carry(mut connection: Hijacked, accept: &str, shim: std::os::unix::net::UnixStream) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let head = format!("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n");
+async fn carry(
+    mut connection: Hijacked,
+    accept: &str,
+    shim: std::os::unix::net::UnixStream,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let head = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+    );
     write_head(&mut connection, head.as_bytes()).await?;
     let first = std::mem::take(&mut connection.first);
     let client = WebSocketStream::from_partially_read(connection, first.to_vec(), Role::Server, None).await;

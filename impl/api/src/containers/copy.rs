@@ -16,7 +16,8 @@ pub(crate) async fn handle(mut call: Call) -> Answered {
         return Ok(Reply::new("path-empty"));
     }
     let resource = resource.strip_prefix('/').unwrap_or(&resource).to_owned();
-    let copy = Copy { target: call.target(), resource: resource.clone(), sees_volumes: call.policy().copy_sees_volumes() };
+    let copy =
+        Copy { target: call.target(), resource: resource.clone(), sees_volumes: call.policy().copy_sees_volumes() };
     let archive = call.api.0.engine.copy(copy).await.map_err(|error| {
         let mut refusal = call.refuse(error);
         refusal.values.insert(0, ("path", resource));

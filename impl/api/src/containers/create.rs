@@ -31,7 +31,9 @@ pub(crate) async fn handle(mut call: Call) -> Answered {
     };
     let created = call.api.0.engine.create(command).await.map_err(|error| call.refuse(error))?;
     let warnings = created.warnings.iter().map(|warning| match warning {
-        Warning::HostPortInPortSpec => "Mapping public ports on your host via Dockerfile (host_port:cont_port) has been deprecated.",
+        Warning::HostPortInPortSpec => {
+            "Mapping public ports on your host via Dockerfile (host_port:cont_port) has been deprecated."
+        }
     });
     let warnings: Vec<&str> = warnings.collect();
     Ok(Reply::json("created", json!({"Id": created.id, "Warnings": warnings})))
@@ -52,7 +54,9 @@ pub(crate) fn host_config(call: &Call, mut body: Map<String, Value>) -> Result<H
     match body.remove("LxcConf") {
         // Options came as an object, too.
         Some(Value::Object(options)) => {
-            let pairs = options.into_iter().map(|(key, value)| json!({"Key": key, "Value": value.as_str().unwrap_or_default()}));
+            let pairs = options
+                .into_iter()
+                .map(|(key, value)| json!({"Key": key, "Value": value.as_str().unwrap_or_default()}));
             body.insert("LxcConf".to_owned(), pairs.collect());
         }
         Some(options @ Value::Array(_)) => drop(body.insert("LxcConf".to_owned(), options)),
@@ -75,7 +79,13 @@ fn words(call: &Call, value: Value) -> Result<Value, Refusal> {
         Value::Null => Ok(Value::Null),
         other if call.decoder() == Some(Decoder::Env) => Ok(other),
         other => {
-            let found = if other.is_array() { "number" } else if other.is_object() { "object" } else { "number" };
+            let found = if other.is_array() {
+                "number"
+            } else if other.is_object() {
+                "object"
+            } else {
+                "number"
+            };
             Err(Box::new(Reply::new("body-wrong-type").detail(format!("{found} into Go value of type string"))))
         }
     }

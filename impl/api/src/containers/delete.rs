@@ -13,7 +13,9 @@ pub(crate) async fn handle(call: Call) -> Answered {
         let path = call.reference.strip_prefix('/').unwrap_or(&call.reference).to_owned();
         engine.remove_link(RemoveLink { path }).await
     } else {
-        engine.remove(Remove { target: call.target(), force: call.query.flag("force"), volumes: call.query.flag("v") }).await
+        engine
+            .remove(Remove { target: call.target(), force: call.query.flag("force"), volumes: call.query.flag("v") })
+            .await
     };
     removed.map_err(|error| call.refuse(error))?;
     Ok(Reply::new("removed"))

@@ -13,6 +13,11 @@ pub(crate) async fn handle(call: Call) -> Answered {
         text => Signal::parse(text).map_err(|error| call.refuse(error))?,
     };
     let must_run = call.answers("not-running");
-    call.api.0.engine.kill(Kill { target: call.target(), signal, must_run }).await.map_err(|error| call.refuse(error))?;
+    call.api
+        .0
+        .engine
+        .kill(Kill { target: call.target(), signal, must_run })
+        .await
+        .map_err(|error| call.refuse(error))?;
     Ok(Reply::new("killed"))
 }

@@ -15,7 +15,8 @@ pub(crate) async fn handle(call: Call) -> Answered {
     let exited = filters.texts("exited").into_iter().map(|text| {
         text.parse().map_err(|_| -> Refusal { Box::new(Reply::new("exited-malformed").with("exited", text)) })
     });
-    let reference = |name| Some(call.query.text(name)).filter(|text| !text.is_empty()).map(|text| call.policy().target(text));
+    let reference =
+        |name| Some(call.query.text(name)).filter(|text| !text.is_empty()).map(|text| call.policy().target(text));
     let list = List {
         all: call.query.flag("all"),
         limit,
@@ -33,13 +34,20 @@ pub(crate) async fn handle(call: Call) -> Answered {
         exit_codes: call.policy().exit_codes(),
     };
     let items = call.api.0.engine.list(list).await.map_err(|error| match error {
-        drydock_engine::Error::NoSuchContainer(reference) => Box::new(Reply::new("no-such-since-or-before").with("reference", reference)),
+        drydock_engine::Error::NoSuchContainer(reference) => {
+            Box::new(Reply::new("no-such-since-or-before").with("reference", reference))
+        }
         error => call.refuse(error),
     })?;
     Ok(Reply::json("listed", items.iter().map(|item| view::summary(&call, item)).collect()))
 }
 
 fn is_strict(call: &Call) -> bool {
-    let limit = call.spec().endpoint(call.endpoint).query.iter().find(|known| known.name == "limit" && known.versions.contains(call.version));
+    let limit = call
+        .spec()
+        .endpoint(call.endpoint)
+        .query
+        .iter()
+        .find(|known| known.name == "limit" && known.versions.contains(call.version));
     limit.is_some_and(|limit| limit.kind == ParameterKind::IntStrict)
 }

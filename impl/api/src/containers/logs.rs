@@ -19,7 +19,15 @@ pub(crate) async fn handle(call: Call) -> Answered {
     }
     let since = if call.answers("since-malformed") { call.strict("since", "since-malformed")?.unwrap_or(0) } else { 0 };
     let follow = call.query.flag("follow");
-    let logs = Logs { target: call.target(), stdout, stderr, follow, timestamps: call.query.flag("timestamps"), tail: tail(call.query.text("tail")), since };
+    let logs = Logs {
+        target: call.target(),
+        stdout,
+        stderr,
+        follow,
+        timestamps: call.query.flag("timestamps"),
+        tail: tail(call.query.text("tail")),
+        since,
+    };
     let log = match call.api.0.engine.logs(logs).await {
         Ok(log) => log,
         // Older daemons tell nothing of a log that they cannot read.

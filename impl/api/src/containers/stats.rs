@@ -14,11 +14,18 @@ use crate::{
 
 pub(crate) async fn handle(call: Call) -> Answered {
     let once = call.query.get("stream").is_some() && !call.query.flag("stream") && knows_stream(&call);
-    let samples = call.api.0.engine.stats(Stats { target: call.target(), stream: !once }).await.map_err(|error| call.refuse(error))?;
+    let samples = call
+        .api
+        .0
+        .engine
+        .stats(Stats { target: call.target(), stream: !once })
+        .await
+        .map_err(|error| call.refuse(error))?;
     // The outcomes are named by their content types: "one-shown" is JSON's.
     let outcome = if once || !call.answers("shown") { "one-shown" } else { "shown" };
     let (version, endpoint) = (call.version, call.endpoint);
-    let messages = stream::unfold(samples, |mut samples| async { samples.next().await.map(|sample| (sample, samples)) });
+    let messages =
+        stream::unfold(samples, |mut samples| async { samples.next().await.map(|sample| (sample, samples)) });
     let messages = messages.map(move |sample| {
         let spec = drydock_spec::Spec::embedded();
         let query = Query::default();
@@ -29,16 +36,26 @@ pub(crate) async fn handle(call: Call) -> Answered {
 }
 
 fn knows_stream(call: &Call) -> bool {
-    call.spec().endpoint(call.endpoint).query.iter().any(|known| known.name == "stream" && known.versions.contains(call.version))
+    call.spec()
+        .endpoint(call.endpoint)
+        .query
+        .iter()
+        .any(|known| known.name == "stream" && known.versions.contains(call.version))
 }
 
 fn view(sample: &StatsSample) -> Value {
     let network = &sample.network;
     let memory = &sample.memory;
-    let blkio: Map<String, Value> = sample.blkio.iter().map(|(table, entries)| {
-        let entries = entries.iter().map(|entry| json!({"major": entry.major, "minor": entry.minor, "op": entry.op, "value": entry.value}));
-        ((*table).to_owned(), entries.collect())
-    }).collect();
+    let blkio: Map<String, Value> = sample
+        .blkio
+        .iter()
+        .map(|(table, entries)| {
+            let entries = entries
+                .iter()
+                .map(|entry| json!({"major": entry.major, "minor": entry.minor, "op": entry.op, "value": entry.value}));
+            ((*table).to_owned(), entries.collect())
+        })
+        .collect();
     json!({
         "read": sample.read.unwrap_or(Timestamp::ZERO),
         "network": {

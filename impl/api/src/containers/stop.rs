@@ -11,7 +11,8 @@ use crate::{
 
 pub(crate) async fn handle(call: Call) -> Answered {
     let grace = grace(&call);
-    let stopped = call.api.0.engine.stop(Stop { target: call.target(), grace }).await.map_err(|error| call.refuse(error))?;
+    let stopped =
+        call.api.0.engine.stop(Stop { target: call.target(), grace }).await.map_err(|error| call.refuse(error))?;
     Ok(Reply::new(match stopped {
         Stopped::Now => "stopped",
         Stopped::Already => "already-stopped",

@@ -14,8 +14,12 @@ pub(crate) fn full(call: &Call, inspection: &Inspection) -> Value {
     if let (Value::Object(map), false) = (&mut host_config, inspection.links.is_empty()) {
         map.insert("Links".to_owned(), json!(inspection.links));
     }
-    let volumes = snapshot.volumes.as_ref().map(|volumes| volumes.iter().map(|(path, volume)| (path.clone(), json!(volume.source))).collect::<Map<_, _>>());
-    let writable = snapshot.volumes.as_ref().map(|volumes| volumes.iter().map(|(path, volume)| (path.clone(), json!(volume.writable))).collect::<Map<_, _>>());
+    let volumes = snapshot.volumes.as_ref().map(|volumes| {
+        volumes.iter().map(|(path, volume)| (path.clone(), json!(volume.source))).collect::<Map<_, _>>()
+    });
+    let writable = snapshot.volumes.as_ref().map(|volumes| {
+        volumes.iter().map(|(path, volume)| (path.clone(), json!(volume.writable))).collect::<Map<_, _>>()
+    });
     json!({
         "Id": snapshot.id,
         "ID": snapshot.id,
@@ -91,7 +95,8 @@ fn network(network: &NetworkSettings) -> Value {
 /// A line of the list.
 pub(crate) fn summary(call: &Call, item: &ListItem) -> Value {
     let snapshot = &*item.snapshot;
-    let names: Vec<String> = std::iter::once(format!("/{}", snapshot.name)).chain(item.linked_as.iter().cloned()).collect();
+    let names: Vec<String> =
+        std::iter::once(format!("/{}", snapshot.name)).chain(item.linked_as.iter().cloned()).collect();
     json!({
         "Id": snapshot.id,
         "Names": names,
@@ -128,7 +133,9 @@ fn status(call: &Call, state: &State) -> String {
         State::Paused(running) => format!("Up {} (Paused)", ago(running.started_at)),
         State::Restarting(exited) => format!("Restarting ({}) {} ago", code(), ago(exited.finished_at)),
         State::Dead(_) => "Dead".to_owned(),
-        State::Exited(exited) if !exited.finished_at.is_zero() => format!("Exited ({}) {} ago", code(), ago(exited.finished_at)),
+        State::Exited(exited) if !exited.finished_at.is_zero() => {
+            format!("Exited ({}) {} ago", code(), ago(exited.finished_at))
+        }
         State::Created | State::Exited(_) => String::new(),
     }
 }

@@ -56,7 +56,9 @@ fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         // Go converted by way of a float: the integer part is what is left.
-        Value::Number(number) => number.as_i64().or_else(|| number.as_f64().map(|float| float as i64)).unwrap_or(0).to_string(),
+        Value::Number(number) => {
+            number.as_i64().or_else(|| number.as_f64().map(|float| float as i64)).unwrap_or(0).to_string()
+        }
         Value::Bool(flag) => flag.to_string(),
         other => String::from_utf8_lossy(&crate::json::to_vec(other)).into_owned(),
     }

@@ -20,20 +20,33 @@ pub(super) fn object(shape: Shape<'_>, value: Value) -> Result<Map<String, Value
 pub(super) fn typed(shape: Shape<'_>, value: Value, wrong: &mut Option<Refused>) -> Option<Value> {
     let schema = shape.schema.resolve(shape.spec)?;
     let wanted = schema.kind.unwrap_or(Kind::Any);
-    let inner = |schema: &Schema, value: Value, wrong: &mut Option<Refused>| typed(Shape { schema, ..shape }, value, wrong);
+    let inner =
+        |schema: &Schema, value: Value, wrong: &mut Option<Refused>| typed(Shape { schema, ..shape }, value, wrong);
     match (wanted, value) {
         (_, Value::Null) => None,
         (Kind::Any, value) => Some(value),
-        (Kind::String, value @ Value::String(_)) | (Kind::Boolean, value @ Value::Bool(_)) | (Kind::Number, value @ Value::Number(_)) => Some(value),
+        (Kind::String, value @ Value::String(_))
+        | (Kind::Boolean, value @ Value::Bool(_))
+        | (Kind::Number, value @ Value::Number(_)) => Some(value),
         (Kind::Integer, Value::Number(number)) if number.is_i64() => Some(Value::Number(number)),
         (Kind::Array, Value::Array(items)) => {
             let element = schema.items.as_deref()?;
             // What has the wrong type leaves the type's zero in its place.
-            Some(items.into_iter().map(|item| inner(element, item, wrong).unwrap_or_else(|| zero(Shape { schema: element, ..shape }))).collect())
+            Some(
+                items
+                    .into_iter()
+                    .map(|item| inner(element, item, wrong).unwrap_or_else(|| zero(Shape { schema: element, ..shape })))
+                    .collect(),
+            )
         }
         (Kind::Map, Value::Object(map)) => {
             let element = schema.items.as_deref()?;
-            Some(map.into_iter().map(|(key, item)| (key, inner(element, item, wrong).unwrap_or(Value::Null))).collect::<Map<_, _>>().into())
+            Some(
+                map.into_iter()
+                    .map(|(key, item)| (key, inner(element, item, wrong).unwrap_or(Value::Null)))
+                    .collect::<Map<_, _>>()
+                    .into(),
+            )
         }
         (Kind::Object, Value::Object(map)) => {
             let mut folded = Map::new();
@@ -56,7 +69,10 @@ pub(super) fn typed(shape: Shape<'_>, value: Value, wrong: &mut Option<Refused>)
 /// The property that a key means: the one of that spelling, else one that differs by case only.
 fn property<'s>(shape: Shape<'_>, schema: &'s Schema, key: &str) -> Option<(&'s str, &'s Schema)> {
     let properties = &schema.properties.0;
-    let found = properties.iter().find(|(name, _)| name == key).or_else(|| properties.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)));
+    let found = properties
+        .iter()
+        .find(|(name, _)| name == key)
+        .or_else(|| properties.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)));
     let (name, variants) = found?;
     Some((name, variants.iter().find(|variant| variant.holds(shape.version, shape.version))?))
 }

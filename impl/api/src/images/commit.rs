@@ -12,7 +12,12 @@ use crate::{
 
 pub(crate) async fn handle(mut call: Call) -> Answered {
     let bytes = call.bytes().await?;
-    let ignores_broken = call.spec().endpoint(call.endpoint).body.iter().any(|body| body.versions.contains(call.version) && body.broken == BrokenBody::Ignored);
+    let ignores_broken = call
+        .spec()
+        .endpoint(call.endpoint)
+        .body
+        .iter()
+        .any(|body| body.versions.contains(call.version) && body.broken == BrokenBody::Ignored);
     let body = match call.decode(&bytes) {
         Ok(body) => body,
         Err(_) if ignores_broken || bytes.is_empty() => serde_json::Map::new(),

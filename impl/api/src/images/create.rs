@@ -33,7 +33,10 @@ pub(crate) async fn handle(mut call: Call) -> Answered {
         "-" => {
             let archive = body::reader(call.take_body());
             let api = call.api.clone();
-            let image = api.images(move |images| import.run(images, archive)).await.map_err(|error| call.refuse_import(error))?;
+            let image = api
+                .images(move |images| import.run(images, archive))
+                .await
+                .map_err(|error| call.refuse_import(error))?;
             call.api.0.engine.tell_of_image(Action::Import, image.to_string());
             Ok(Reply::body("pulled", Body::whole(json::to_vec(&json!({"status": image.to_string()})))).chunked())
         }
@@ -64,7 +67,11 @@ impl Import {
             tagging.tags.check(&tag).map_err(|error| call.refuse_image(error.into()))?;
         }
         let source = call.query.text("fromSrc");
-        let image = NewImage { comment: format!("Imported from {source}"), docker_version: call.version.daemon().to_owned(), ..NewImage::default() };
+        let image = NewImage {
+            comment: format!("Imported from {source}"),
+            docker_version: call.version.daemon().to_owned(),
+            ..NewImage::default()
+        };
         Ok(Self { repository: named.repository, tag, tagging, image })
     }
 
@@ -90,7 +97,14 @@ fn download(call: &Call, url: String, import: Import) -> Body {
             Err(error) => return tell.fail(&error.to_string()).await,
         };
         let Fetched { total, body } = fetched;
-        let watched = Watched { inner: body::reader(body), read: 0, told: 0, total, began: Timestamp::now().unix_seconds(), tell: tell.clone() };
+        let watched = Watched {
+            inner: body::reader(body),
+            read: 0,
+            told: 0,
+            total,
+            began: Timestamp::now().unix_seconds(),
+            tell: tell.clone(),
+        };
         match api.images(move |images| import.run(images, watched)).await {
             Ok(image) => {
                 api.0.engine.tell_of_image(Action::Import, image.to_string());

@@ -28,7 +28,11 @@ pub(crate) async fn handle(call: Call) -> Answered {
     let containers = call.api.0.engine.list(list).await.map_err(|error| call.refuse(error))?;
     let users: Vec<User> = containers
         .iter()
-        .map(|item| User { container: item.snapshot.id, image: item.snapshot.image, running: item.snapshot.state.is_up() })
+        .map(|item| User {
+            container: item.snapshot.id,
+            image: item.snapshot.image,
+            running: item.snapshot.state.is_up(),
+        })
         .collect();
     let deleted = call.on_images(move |images| images.delete(&delete, &|| users.clone())).await?;
     let told = deleted.iter().map(|deleted| match deleted {

@@ -41,7 +41,11 @@ pub(super) async fn fetch(url: &str) -> Result<Fetched, Error> {
         return Err(Error::Scheme { url: own() });
     }
     let address = format!("{}:{}", authority.host(), authority.port_u16().unwrap_or(80));
-    let stream = TcpStream::connect(&address).await.map_err(|error| Error::Dial { url: own(), address, reason: reason(&error) })?;
+    let stream = TcpStream::connect(&address).await.map_err(|error| Error::Dial {
+        url: own(),
+        address,
+        reason: reason(&error),
+    })?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(talk)?;
     tokio::spawn(connection);
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
@@ -51,7 +55,8 @@ pub(super) async fn fetch(url: &str) -> Result<Fetched, Error> {
     if response.status().as_u16() >= 400 {
         return Err(Error::Status(response.status().to_string()));
     }
-    let length = response.headers().get(hyper::header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let length =
+        response.headers().get(hyper::header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     Ok(Fetched { total: length.unwrap_or(0), body: response.into_body() })
 }
 

@@ -14,11 +14,7 @@ mod progress;
 pub(crate) mod tag;
 pub(crate) mod view;
 
-use crate::{
-    Api,
-    call::Call,
-    reply::Refusal,
-};
+use crate::{Api, call::Call, reply::Refusal};
 use drydock_images::Images;
 
 impl Api {

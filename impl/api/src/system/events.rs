@@ -29,7 +29,8 @@ pub(crate) async fn handle(call: Call) -> Answered {
 
 /// Unix seconds. What cannot be read is refused where the version says so, else ignored.
 fn instant(call: &Call, name: &'static str) -> Result<Option<Timestamp>, Refusal> {
-    let seconds = if call.answers("time-malformed") { call.strict(name, "time-malformed")? } else { call.query.lenient(name) };
+    let seconds =
+        if call.answers("time-malformed") { call.strict(name, "time-malformed")? } else { call.query.lenient(name) };
     Ok(seconds.and_then(|seconds| Timestamp::from_unix(seconds, 0)))
 }
 
@@ -41,8 +42,12 @@ fn body(call: &Call, events: EventStream, wanted: Wanted) -> Body {
             let spec = drydock_spec::Spec::embedded();
             let query = Query::default();
             let place = Place { spec, version, endpoint: Some(spec.endpoint(endpoint)), query: &query };
-            let from = if version.has(Behaviour::EventsFromAsGiven) { event.from.clone() } else { with_tag(&event.from) };
-            place.message("streamed", json!({"status": event.action.word(), "id": event.id, "from": from, "time": event.time.unix_seconds()}))
+            let from =
+                if version.has(Behaviour::EventsFromAsGiven) { event.from.clone() } else { with_tag(&event.from) };
+            place.message(
+                "streamed",
+                json!({"status": event.action.word(), "id": event.id, "from": from, "time": event.time.unix_seconds()}),
+            )
         });
         let _ = &api;
         std::future::ready(message.map(Ok::<_, io::Error>))
@@ -79,9 +84,15 @@ impl Wanted {
     fn takes(&self, event: &Event) -> bool {
         let word = event.action.word();
         let word = word.split(':').next().unwrap_or_default();
-        let any = |wanted: &[String], matches: &dyn Fn(&str) -> bool| wanted.is_empty() || wanted.iter().any(|wanted| matches(wanted));
+        let any = |wanted: &[String], matches: &dyn Fn(&str) -> bool| {
+            wanted.is_empty() || wanted.iter().any(|wanted| matches(wanted))
+        };
         any(&self.events, &|wanted| wanted == word)
-            && any(&self.images, &|wanted| [event.from.as_str(), event.id.as_str()].iter().any(|image| *image == wanted || image.split(':').next() == Some(wanted)))
+            && any(&self.images, &|wanted| {
+                [event.from.as_str(), event.id.as_str()]
+                    .iter()
+                    .any(|image| *image == wanted || image.split(':').next() == Some(wanted))
+            })
             && any(&self.containers, &|wanted| event.id == wanted)
     }
 }
