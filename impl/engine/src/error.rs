@@ -4,6 +4,7 @@
 //! variant to the recorded text.
 
 use drydock_core::{Id, Name};
+use drydock_shim_protocol::Failure;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::PathBuf;
@@ -21,8 +22,6 @@ pub enum Error {
     AmbiguousReference(String),
     #[error("no exec {0}")]
     NoSuchExec(String),
-    #[error("no image {0}")]
-    NoSuchImage(String),
 
     // What was asked
     #[error("{0:?} is no container name")]
@@ -65,8 +64,6 @@ pub enum Error {
     LinkMissing(String),
     #[error("no parent for the link {0}")]
     LinkParent(String),
-    #[error("the alias {alias} of {parent} is taken")]
-    LinkAliasTaken { parent: Name, alias: String },
     #[error("no link {0}")]
     NoSuchLink(String),
     #[error("a container's own name is no link")]
@@ -79,10 +76,6 @@ pub enum Error {
     SignalMalformed(String),
     #[error("an empty path")]
     EmptyPath,
-    #[error("no file {0}")]
-    NoSuchPath(String),
-    #[error("a loop of symbolic links at {0}")]
-    PathLoop(String),
 
     // States
     #[error("{0} is not running")]
@@ -101,8 +94,8 @@ pub enum Error {
     BeingRemoved(Id),
     #[error("the exec {0} runs already")]
     ExecRunning(Id),
-    #[error("the exec {0} has run")]
-    ExecFinished(Id),
+    #[error("the exec {0} does not run")]
+    ExecNotRunning(Id),
 
     // Doing it
     #[error("starting")]
@@ -118,12 +111,14 @@ pub enum Error {
 
     // The world
     #[error("images")]
-    Images(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Images(#[from] drydock_images::Error),
+    #[error("layers")]
+    Layers(#[from] drydock_layers::Error),
     #[error("the metadata store at {path}")]
     Store {
         path: PathBuf,
         #[source]
-        source: StoreError,
+        source: std::sync::Arc<StoreError>,
     },
     #[error("{what} {path}")]
     Io {
@@ -133,7 +128,7 @@ pub enum Error {
         source: io::Error,
     },
     #[error("the shim")]
-    Shim(#[source] io::Error),
+    Shim(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// Why the metadata store refused or failed.
@@ -196,32 +191,22 @@ pub enum StartFailure {
     LogOptionUnknown { driver: String, option: String },
     #[error("the log driver {driver}: {reason}")]
     LogDriver { driver: String, reason: String },
-    #[error("a mount at the root")]
-    MountAtRoot,
-    #[error("a mount at {0}, inside /proc")]
-    MountInProc(String),
-    #[error("no user {0:?}")]
-    UserMissing(String),
-    #[error("no group {0:?}")]
-    GroupMissing(String),
-    #[error("a uid or gid out of range")]
-    IdOutOfRange,
-    #[error("executable {0:?} not in the path")]
-    ExecutableNotInPath(String),
-    #[error("executable {path}: errno {errno}")]
-    Executable { path: String, errno: i32 },
-    #[error("an environment entry without a name")]
-    EnvMalformed,
-    #[error("host name: errno {0}")]
-    Hostname(i32),
-    #[error("rlimit {resource}: errno {errno}")]
-    Rlimit { resource: u32, errno: i32 },
-    #[error("writing {file}: errno {errno}")]
-    Cgroup { file: String, errno: i32 },
-    #[error("cpu shares below {0}")]
-    CpuSharesBelow(u64),
-    #[error("cpu shares above {0}")]
-    CpuSharesAbove(u64),
     #[error("the step {step}: errno {errno}: {detail}")]
     Step { step: String, errno: i32, detail: String },
+    /// What the shim found when it made the container.
+    #[error("running it")]
+    Run(#[source] Failure),
+}
+
+impl StartFailure {
+    /// Whether everything was prepared, so that it failed where the program was to be executed. Older daemons told
+    /// `start` before that point.
+    #[must_use]
+    pub fn at_execution(&self) -> bool {
+        match self {
+            Self::CapabilityToAdd(_) | Self::CapabilityToDrop(_) => true,
+            Self::Run(failure) => !matches!(failure, Failure::Log { .. } | Failure::WorkingDir { .. }),
+            _ => false,
+        }
+    }
 }

@@ -5,27 +5,39 @@
 
 #![forbid(unsafe_code)]
 
+mod chores;
 mod config;
+mod container;
 mod containers;
 mod engine;
 mod error;
 mod events;
 mod exec;
+mod links;
+mod names;
+mod open;
+mod registry;
+mod restart_policy;
+mod run;
 mod settings;
 mod snapshot;
 mod state;
+mod store;
 mod streams;
 mod target;
+mod undo;
+mod volumes;
 
 pub use config::{
-    ContainerConfig, Device, EarlyLimits, HostConfig, KeyValue, LogConfig, PortBinding, PortBindings, RestartPolicy,
-    Ulimit,
+    ContainerConfig, CreateRules, Device, EarlyLimits, HostConfig, InsideRules, KeyValue, LogConfig, PortBinding,
+    PortBindings, RestartPolicy, Ulimit,
 };
 pub use containers::*;
 pub use engine::{Counts, Engine};
 pub use error::{Error, StartFailure, StoreError};
-pub use events::{Action, Event, EventStream, Events};
+pub use events::{Action, Death, Event, EventStream, Events};
 pub use exec::{ExecCreate, ExecInspection, ExecResize, ExecSession, ExecStart, ExecState};
+pub use restart_policy::RetryCounting;
 pub use settings::Settings;
 pub use snapshot::{HostFiles, NetworkSettings, Sizes, Snapshot, Volume};
 pub use state::{Exit, ExitCodes, Exited, Running, SignalCode, State};

@@ -20,6 +20,10 @@ pub struct Settings {
     pub restart: bool,
     /// Whether containers go on when the daemon is told to end.
     pub keep_running: bool,
+    /// Name servers of containers that ask for none; empty: the host's.
+    pub dns: Vec<String>,
+    /// Search domains, likewise.
+    pub dns_search: Vec<String>,
     /// Cgroup above the containers', as `docker`.
     pub cgroup_parent: String,
 }

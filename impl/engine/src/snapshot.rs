@@ -38,12 +38,10 @@ pub struct Snapshot {
     pub driver: &'static str,
     /// `native-0.2`, what clients expect to read.
     pub exec_driver: &'static str,
-    /// Its volumes, by path in the container.
-    pub volumes: Arc<BTreeMap<String, Volume>>,
-    /// Execs that run or wait to be started; `None` until there was one.
-    pub exec_ids: Option<Arc<[Id]>>,
-    /// Other names under which linking containers know it: `/PARENT/ALIAS`.
-    pub linked_as: Arc<[String]>,
+    /// Its volumes, by path in the container; `None` until they are made.
+    pub volumes: Option<Arc<BTreeMap<String, Volume>>>,
+    /// Execs of this run, oldest first.
+    pub exec_ids: Arc<[Id]>,
     /// Files on the host that it sees as its own; empty paths until the first start.
     pub files: Arc<HostFiles>,
 }

@@ -72,8 +72,10 @@ pub enum Exit {
 pub struct ExitCodes {
     /// Of signal n.
     pub signal: SignalCode,
-    /// Of a start that failed.
-    pub not_started: i32,
+    /// Of a start that failed before its program was to be executed.
+    pub not_prepared: i32,
+    /// Of a start that failed there.
+    pub not_executed: i32,
     /// Of a container that was gone.
     pub unknown: i32,
 }
@@ -95,7 +97,8 @@ impl ExitCodes {
             (Exit::Code(code), _) => i32::from(*code),
             (Exit::Signal(_), SignalCode::MinusOne) => -1,
             (Exit::Signal(signal), SignalCode::Plus128) => 128 + i32::from(*signal),
-            (Exit::NotStarted(_), _) => self.not_started,
+            (Exit::NotStarted(failure), _) if failure.at_execution() => self.not_executed,
+            (Exit::NotStarted(_), _) => self.not_prepared,
             (Exit::Unknown, _) => self.unknown,
         }
     }

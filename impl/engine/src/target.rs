@@ -1,9 +1,10 @@
 //! How a client names a container.
 
 use drydock_core::Id;
+use serde::{Deserialize, Serialize};
 
 /// A container as a client wrote it: id, beginning of an id, or name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// The text as it came, without the leading slash of names.
     pub reference: String,
@@ -12,7 +13,7 @@ pub struct Target {
 }
 
 /// Which meaning of a reference goes first, and what becomes of a prefix of several ids. A full id goes before both.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Lookup {
     /// A prefix of one id goes before a name; a prefix of several finds nothing. Older daemons.
     PrefixFirst,

@@ -1,34 +1,27 @@
 //! `changes`: what a container changed in its image's files.
 
+use crate::chores::blocking;
 use crate::{Engine, Error, Target};
+use drydock_layers::{Change, DirectoryTimes};
 
-/// A changed path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// Absolute, in the container.
-    pub path: String,
-    /// What happened to it.
-    pub kind: ChangeKind,
-}
-
-/// What happened to a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChangeKind {
-    /// Content or attributes differ; for a directory also: something in it does.
-    Modified,
-    /// It is new.
-    Added,
-    /// It is gone.
-    Deleted,
+/// Ask what a container changed.
+#[derive(Clone, Debug)]
+pub struct Changes {
+    /// Which.
+    pub target: Target,
+    /// Whether a directory whose time alone differs has changed.
+    pub times: DirectoryTimes,
 }
 
 impl Engine {
     /// What a container changed, sorted by path.
     ///
     /// # Errors
-    /// `NoSuchContainer`….
-    pub async fn changes(&self, target: Target) -> Result<Vec<Change>, Error> {
-        let _ = target;
-        todo!()
+    /// `NoSuchContainer`…, `Layers`.
+    pub async fn changes(&self, command: Changes) -> Result<Vec<Change>, Error> {
+        let container = self.find(&command.target)?;
+        let engine = self.clone();
+        let changes = blocking(move || engine.0.images.layers().rootfs(container.id)?.changes(command.times)).await;
+        Ok(changes?)
     }
 }

@@ -1,8 +1,20 @@
 //! `create`: a container from an image and a configuration.
 
-use crate::config::{ContainerConfig, HostConfig};
-use crate::{Engine, Error};
-use drydock_core::{Id, NameGrammar};
+use crate::chores::blocking;
+use crate::config::{ContainerConfig, CreateRules, HostConfig, InsideRules, check_security_options, merge};
+use crate::container::{Body, Container, Definition, Phase, volume_records};
+use crate::events::Action;
+use crate::restart_policy::RetryCounting;
+use crate::snapshot::Volume;
+use crate::undo::Undo;
+use crate::{Engine, Error, Lookup, Target, names, volumes};
+use drydock_core::{Id, Name, NameGrammar, Timestamp, fault};
+use drydock_images::Image;
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Make a container.
 #[derive(Clone, Debug)]
@@ -17,36 +29,10 @@ pub struct Create {
     pub host_config: HostConfig,
     /// Which checks are made, in the engine's order.
     pub rules: CreateRules,
-}
-
-/// Checks that some daemons made and others did not. All off: nothing is checked but name, image and command.
-#[derive(Clone, Debug, Default)]
-pub struct CreateRules {
-    /// Least memory limit, bytes; 0: none.
-    pub minimum_memory: i64,
-    /// A swap limit below the memory limit is refused.
-    pub swap_not_below_memory: bool,
-    /// A swap limit without a memory limit is refused.
-    pub swap_needs_memory: bool,
-    /// A blkio weight outside 10 to 1000 is refused.
-    pub blkio_weight: bool,
-    /// Options of the driver that is gone are refused.
-    pub lxc_options: bool,
-    /// A relative working directory is refused.
-    pub working_dir_absolute: bool,
-    /// Malformed port bindings are refused.
-    pub ports: bool,
-    /// Links, volumes and shared namespaces are looked at: those that are missing or malformed are refused. Daemons
-    /// that took no host configuration at create look at start only.
-    pub host_config: bool,
-    /// Two binds at one path are refused.
-    pub volumes_once: bool,
-    /// A volume over a file of the image is refused.
-    pub volume_over_file: bool,
-    /// A container to share the IPC namespace with must run already.
-    pub ipc_target_runs: bool,
-    /// Modes of volumes other than `ro` and `rw` are refused in binds, too.
-    pub bind_mode: bool,
+    /// What it finds inside.
+    pub inside: InsideRules,
+    /// What the restart policy `on-failure:N` counts.
+    pub retry_counting: RetryCounting,
 }
 
 /// What came of [`Create`].
@@ -54,33 +40,198 @@ pub struct CreateRules {
 pub struct Created {
     /// The new container.
     pub id: Id,
-    /// What was done otherwise than asked; none when `[]` or `null` is to be shown.
+    /// What was done otherwise than asked; none where `[]` or `null` is to be shown.
     pub warnings: Vec<Warning>,
 }
 
 /// What create did otherwise than asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Warning {
-    /// The kernel counts no memory: the limit is dropped.
-    NoMemoryLimit,
-    /// The kernel counts no swap: its limit is dropped.
-    NoSwapLimit,
-    /// The kernel cannot keep the out-of-memory killer away.
-    NoOomKillDisable,
-    /// The kernel gives no CPU quota.
-    NoCpuQuota,
-    /// IPv4 forwarding is off.
-    NoForwarding,
+    /// A port specification asks for a host port, which is out of use.
+    HostPortInPortSpec,
 }
 
 impl Engine {
     /// Makes a container. It is durable when this returns; nothing is left of one that fails.
     ///
     /// # Errors
-    /// In this order: `NameMalformed`; the limits' errors; `SecurityOption`; `NoSuchImage`; `NoCommand`;
-    /// `NameTaken`; those of volumes, links and shared namespaces, as far as the rules ask for them.
+    /// In this order: those of the rules that need no look at anything else; `Images`; `NoCommand`; `NameMalformed`;
+    /// `NameTaken`; those of volumes, links and security options.
     pub async fn create(&self, command: Create) -> Result<Created, Error> {
-        let _ = command;
-        todo!()
+        let engine = self.clone();
+        self.to_the_end(async move { engine.make(command).await }).await
+    }
+
+    async fn make(&self, mut command: Create) -> Result<Created, Error> {
+        if self.is_closing() {
+            return Err(Error::ShuttingDown);
+        }
+        command.rules.check(Some(&command.config), &command.host_config)?;
+        let image = self.0.images.find(&command.config.image)?;
+        let warnings = merge_image(&mut command, &image);
+        let (path, args) = program(&command.config)?;
+        let id = Id::random();
+        let claim = self.claim_name(command.name.as_deref(), command.name_grammar, id)?;
+        if command.config.hostname.is_empty() {
+            command.config.hostname = id.short();
+        }
+        let mut definition = Definition {
+            name: claim.name().clone(),
+            created: Timestamp::now(),
+            path,
+            args: args.into(),
+            config: Arc::new(command.config),
+            host_config: Arc::new(command.host_config),
+            image: image.id,
+            volumes: None,
+            remake_volumes: false,
+            links: BTreeMap::new(),
+            retry_counting: command.retry_counting,
+            inside: command.inside,
+        };
+        let plan = if command.rules.volumes_at_start {
+            None
+        } else {
+            let (config, host) = (&definition.config, &definition.host_config);
+            Some(volumes::Plan::new(self, config, host, None, &command.rules)?)
+        };
+        if command.rules.host_config {
+            self.apply_host_config(&mut definition, &command.rules)?;
+        }
+        let engine = self.clone();
+        let rules = command.rules;
+        let (volumes, undo) = blocking(move || engine.make_files(id, image.id, plan, &rules)).await?;
+        let new_volumes = match volumes {
+            None => Vec::new(),
+            Some((volumes, new)) => {
+                definition.volumes = Some(Arc::new(volumes));
+                new
+            }
+        };
+        let body = Body::new(definition, Phase::Created);
+        let mut records = vec![body.definition_record(id)?, body.run_record(id)?];
+        records.extend(volume_records(&new_volumes));
+        self.0.store.commit(records).await?;
+        undo.keep();
+        let links = body.definition.links.clone();
+        let container = Arc::new(Container::new(id, self.driver(), body));
+        self.0.registry.add(Arc::clone(&container), claim);
+        for (alias, child) in links {
+            self.0.registry.link(id, &alias, child);
+        }
+        self.tell(&container, Action::Create);
+        Ok(Created { id, warnings })
+    }
+
+    /// The asked-for name, or one that is free.
+    fn claim_name(
+        &self,
+        asked: Option<&str>,
+        grammar: NameGrammar,
+        id: Id,
+    ) -> Result<crate::registry::NameClaim<'_>, Error> {
+        if let Some(asked) = asked {
+            let name = Name::parse(asked, grammar).map_err(|error| Error::NameMalformed(error.0))?;
+            return self.0.registry.claim(name, id);
+        }
+        for attempt in 0.. {
+            match self.0.registry.claim(names::made_up(attempt), id) {
+                Err(Error::NameTaken { .. }) => {}
+                claimed => return claimed,
+            }
+        }
+        unreachable!("the range has no end")
+    }
+
+    /// Takes links and security options of a host configuration over. Links become the container's own, and are shown
+    /// by what they link; the configuration forgets them.
+    pub(crate) fn apply_host_config(&self, definition: &mut Definition, rules: &CreateRules) -> Result<(), Error> {
+        let host = &definition.host_config;
+        check_security_options(host.security_opt.as_deref().unwrap_or_default())?;
+        let Some(links) = host.links.clone() else { return Ok(()) };
+        for link in &links {
+            let (child, alias) = parse_link(link, rules.link_alias)?;
+            let target = Target::new(child.clone(), Lookup::NameFirst);
+            let child = self.find(&target).map_err(|_| Error::LinkMissing(child))?;
+            if let Some((above, _)) = alias.rsplit_once('/') {
+                return Err(Error::LinkParent(format!("/{}/{above}", definition.name)));
+            }
+            definition.links.entry(alias).or_insert(child.id);
+        }
+        Arc::make_mut(&mut definition.host_config).links = None;
+        Ok(())
+    }
+
+    /// Root file system, directory and volumes of a new container.
+    fn make_files(
+        &self,
+        id: Id,
+        image: Id,
+        plan: Option<volumes::Plan>,
+        rules: &CreateRules,
+    ) -> Result<(Option<(BTreeMap<String, Volume>, Vec<Id>)>, Undo), Error> {
+        let mut undo = Undo::default();
+        let chain = self.0.images.chain(image)?;
+        let rootfs = self.0.images.layers().create_rootfs(id, &chain)?;
+        let remove = rootfs.clone();
+        undo.push(move || drop(remove.remove()));
+        let dir = self.container_dir(id);
+        let make = fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir);
+        make.map_err(|source| Error::Io { what: "making", path: dir.clone(), source })?;
+        undo.push(move || drop(fs::remove_dir_all(dir)));
+        let point = fault::point("engine.create.files");
+        point.map_err(|source| Error::Io { what: "making", path: PathBuf::new(), source })?;
+        let root = &self.0.settings.root;
+        let volumes = plan.map(|plan| volumes::make(plan, root, &rootfs, rules, &mut undo)).transpose()?;
+        Ok((volumes, undo))
+    }
+}
+
+fn merge_image(command: &mut Create, image: &Image) -> Vec<Warning> {
+    // A configuration that does not read as one (of an image made by others) counts as none.
+    let Ok(of_image) = serde_json::from_value::<Option<ContainerConfig>>(image.config.clone()) else {
+        return Vec::new();
+    };
+    let published = |config: &ContainerConfig| config.port_specs.iter().flatten().any(|spec| spec.contains(':'));
+    let warn = published(&command.config) || of_image.as_ref().is_some_and(published);
+    if let Some(of_image) = of_image {
+        merge(&mut command.config, &of_image, command.rules.empty_entrypoint_is_none);
+    }
+    if warn { vec![Warning::HostPortInPortSpec] } else { Vec::new() }
+}
+
+/// The program and its arguments: the entrypoint's words, then the command's.
+fn program(config: &ContainerConfig) -> Result<(String, Vec<String>), Error> {
+    let mut words = config.entrypoint.iter().flatten().chain(config.cmd.iter().flatten()).cloned();
+    let path = words.next().ok_or(Error::NoCommand)?;
+    Ok((path, words.collect()))
+}
+
+/// `name:alias`, or the name alone where it may be its own alias.
+fn parse_link(text: &str, alias_needed: bool) -> Result<(String, String), Error> {
+    let malformed = || Error::LinkMalformed(text.to_owned());
+    let mut parts = text.split(':');
+    let (name, alias, more) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
+    let alias = match (alias, more) {
+        _ if text.is_empty() => return Err(malformed()),
+        (Some(alias), None) => alias,
+        (None, None) if !alias_needed => name,
+        _ => return Err(malformed()),
+    };
+    let bare = |text: &str| text.strip_prefix('/').unwrap_or(text).to_owned();
+    Ok((bare(name), bare(alias)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_names_a_container_and_an_alias() {
+        assert_eq!(parse_link("/db:x", true).unwrap(), ("db".into(), "x".into()));
+        assert_eq!(parse_link("db", false).unwrap(), ("db".into(), "db".into()));
+        for (text, alias_needed) in [("db", true), ("a:b:c", false), ("", false)] {
+            assert!(matches!(parse_link(text, alias_needed), Err(Error::LinkMalformed(_))), "{text}");
+        }
     }
 }

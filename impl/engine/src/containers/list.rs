@@ -1,8 +1,12 @@
 //! `list`: containers, newest first.
 
+use crate::chores::blocking;
+use crate::container::Container;
 use crate::snapshot::{Sizes, Snapshot};
-use crate::state::ExitCodes;
+use crate::state::{ExitCodes, State};
 use crate::{Engine, Error, Target};
+use regex::Regex;
+use std::sync::Arc;
 
 /// List containers.
 #[derive(Clone, Debug)]
@@ -26,7 +30,7 @@ pub struct List {
 /// What listed containers must be; an empty list asks nothing.
 #[derive(Clone, Debug, Default)]
 pub struct ListFilters {
-    /// Exit code; implies `all`. A container that never ran has 0.
+    /// Exit code of a container that does not run; implies `all`. One that never ran has 0.
     pub exited: Vec<i32>,
     /// `running`, `paused`, `restarting`, `exited`.
     pub status: Vec<String>,
@@ -44,10 +48,10 @@ pub struct ListFilters {
 #[derive(Clone, Debug)]
 pub struct ListItem {
     /// Its facts.
-    pub snapshot: Snapshot,
-    /// Its image as list shows it: the name it was created by, or the short id when that name is another image's now.
-    pub image: String,
-    /// Sizes, when asked for.
+    pub snapshot: Arc<Snapshot>,
+    /// Other names, that linking containers know it by: `/PARENT/ALIAS`.
+    pub linked_as: Vec<String>,
+    /// Its sizes, when asked for.
     pub sizes: Option<Sizes>,
 }
 
@@ -57,7 +61,115 @@ impl Engine {
     /// # Errors
     /// `NoSuchContainer`… for `since` and `before`.
     pub async fn list(&self, command: List) -> Result<Vec<ListItem>, Error> {
-        let _ = command;
-        todo!()
+        let find = |target: &Option<Target>| target.as_ref().map(|target| self.find(target)).transpose();
+        let before = find(&command.before)?.map(|container| age(&container));
+        let since = find(&command.since)?.map(|container| age(&container));
+        let limit = command.limit.and_then(|limit| usize::try_from(limit).ok()).filter(|limit| *limit > 0);
+        let filters = Filters::new(&command);
+        let all = command.all || limit.is_some() || before.is_some() || since.is_some() || filters.imply_all;
+        let chosen = self.0.registry.all().into_iter().filter(|container| {
+            before.is_none_or(|before| age(container) < before) && since.is_none_or(|since| age(container) > since)
+        });
+        let chosen = chosen.filter_map(|container| {
+            let view = container.view();
+            ((all || view.state.is_up()) && filters.let_through(&view)).then_some((container, view))
+        });
+        let has_links = self.0.registry.has_links();
+        let items = chosen.take(limit.unwrap_or(usize::MAX)).map(|(container, snapshot)| ListItem {
+            linked_as: if has_links { self.linked_as(&container) } else { Vec::new() },
+            snapshot,
+            sizes: None,
+        });
+        let items = items.collect();
+        if command.size { self.measure(items).await } else { Ok(items) }
+    }
+
+    fn linked_as(&self, container: &Container) -> Vec<String> {
+        let parents = self.0.registry.parents(container.id).into_iter();
+        parents.map(|(parent, alias)| format!("/{}/{alias}", parent.view().name)).collect()
+    }
+
+    async fn measure(&self, mut items: Vec<ListItem>) -> Result<Vec<ListItem>, Error> {
+        let engine = self.clone();
+        blocking(move || {
+            for item in &mut items {
+                item.sizes = Some(engine.sizes(&item.snapshot)?);
+            }
+            Ok(items)
+        })
+        .await
+    }
+
+    /// What a container wrote, and what it has in all. Walks its files.
+    fn sizes(&self, snapshot: &Snapshot) -> Result<Sizes, Error> {
+        let writable = self.0.images.layers().rootfs(snapshot.id)?.size()?;
+        let image = self.0.images.inspect(&snapshot.image.to_string()).map_or(0, |image| image.virtual_size);
+        let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+        Ok(Sizes { writable: signed(writable), root: signed(writable.saturating_add(image)) })
+    }
+}
+
+fn age(container: &Container) -> (drydock_core::Timestamp, drydock_core::Id) {
+    (container.created, container.id)
+}
+
+struct Filters<'a> {
+    filters: &'a ListFilters,
+    exit_codes: ExitCodes,
+    names: Vec<Regex>,
+    ids: Vec<Regex>,
+    imply_all: bool,
+}
+
+impl<'a> Filters<'a> {
+    fn new(command: &'a List) -> Self {
+        let filters = &command.filters;
+        let compile = |texts: &[String]| texts.iter().filter_map(|text| Regex::new(text).ok()).collect();
+        Self {
+            filters,
+            exit_codes: command.exit_codes,
+            names: compile(&filters.name),
+            ids: compile(&filters.id),
+            imply_all: !filters.exited.is_empty()
+                || (filters.status_implies_all && filters.status.iter().any(|status| status == "exited")),
+        }
+    }
+
+    fn let_through(&self, view: &Snapshot) -> bool {
+        let filters = self.filters;
+        let matches = |wanted: &[String], compiled: &[Regex], text: &str| {
+            wanted.is_empty() || compiled.iter().any(|regex| regex.is_match(text))
+        };
+        self.let_exit_through(view)
+            && (filters.status.is_empty() || filters.status.iter().any(|status| status == view.state.word()))
+            && (filters.name.is_empty() || matches(&filters.name, &self.names, &format!("/{}", view.name)))
+            && (filters.id.is_empty() || matches(&filters.id, &self.ids, &view.id.to_string()))
+            && filters.label.iter().all(|label| has_label(view, label))
+    }
+
+    fn let_exit_through(&self, view: &Snapshot) -> bool {
+        let code = view.state.exited().map_or(0, |exited| self.exit_codes.code(&exited.how));
+        self.filters.exited.is_empty() || (!view.state.is_up() && self.filters.exited.contains(&code))
+    }
+}
+
+fn has_label(view: &Snapshot, wanted: &str) -> bool {
+    let Some(labels) = &view.config.labels else { return false };
+    match wanted.split_once('=') {
+        None => labels.contains_key(wanted),
+        Some((key, value)) => labels.get(key).is_some_and(|has| has == value),
+    }
+}
+
+impl State {
+    /// The word of the `status` filter.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Running(_) => "running",
+            Self::Paused(_) => "paused",
+            Self::Restarting(_) => "restarting",
+            Self::Created | Self::Exited(_) | Self::Dead(_) => "exited",
+        }
     }
 }

@@ -21,11 +21,12 @@ mod stop;
 mod top;
 mod wait;
 
+pub(crate) use attach::EarlyClient;
 pub use attach::{Attach, AttachFraming, Attachment};
-pub use changes::{Change, ChangeKind};
+pub use changes::Changes;
 pub use commit::Commit;
 pub use copy::Copy;
-pub use create::{Create, CreateRules, Created, Warning};
+pub use create::{Create, Created, Warning};
 pub use inspect::Inspection;
 pub use kill::{Kill, Signal};
 pub use list::{List, ListFilters, ListItem};

@@ -1,6 +1,7 @@
 //! `resize`: the window of a container's terminal.
 
 use crate::{Engine, Error, Target};
+use drydock_shim_protocol::Process;
 
 /// Set a terminal's window.
 #[derive(Clone, Debug)]
@@ -19,7 +20,9 @@ impl Engine {
     /// # Errors
     /// `NoSuchContainer`…, `NotRunning`.
     pub async fn resize(&self, command: Resize) -> Result<(), Error> {
-        let _ = command;
-        todo!()
+        let container = self.find(&command.target)?;
+        let body = container.lock().await?;
+        let live = body.phase.live().ok_or(Error::NotRunning(container.id))?;
+        live.resize(Process::Init, command.height, command.width).await
     }
 }

@@ -1,6 +1,7 @@
 //! `restart`: stop if it runs, then start.
 
-use crate::{Engine, Error, Target};
+use crate::events::Action;
+use crate::{CreateRules, Engine, Error, Target};
 use std::time::Duration;
 
 /// Stop and start again.
@@ -18,7 +19,14 @@ impl Engine {
     /// # Errors
     /// Those of stop and start.
     pub async fn restart(&self, command: Restart) -> Result<(), Error> {
-        let _ = command;
-        todo!()
+        let engine = self.clone();
+        self.to_the_end(async move {
+            let container = engine.find(&command.target)?;
+            engine.end_gently(&container, command.grace).await?;
+            engine.begin(&container, None, &CreateRules::default()).await?;
+            engine.tell(&container, Action::Restart);
+            Ok(())
+        })
+        .await
     }
 }

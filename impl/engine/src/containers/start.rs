@@ -1,7 +1,6 @@
 //! `start`: a created or exited container runs.
 
-use crate::config::HostConfig;
-use crate::containers::CreateRules;
+use crate::config::{CreateRules, HostConfig};
 use crate::{Engine, Error, Target};
 
 /// Run a container.
@@ -13,8 +12,6 @@ pub struct Start {
     pub host_config: Option<HostConfig>,
     /// Which checks are made of it.
     pub rules: CreateRules,
-    /// A start that fails tells `die`, too.
-    pub failure_tells_die: bool,
 }
 
 /// What came of [`Start`].
@@ -32,7 +29,11 @@ impl Engine {
     /// # Errors
     /// `NoSuchContainer`…, `Paused`, `BeingRemoved`, the checks' errors, and [`Error::Start`] with what failed.
     pub async fn start(&self, command: Start) -> Result<Started, Error> {
-        let _ = command;
-        todo!()
+        let engine = self.clone();
+        self.to_the_end(async move {
+            let container = engine.find(&command.target)?;
+            engine.begin(&container, command.host_config, &command.rules).await
+        })
+        .await
     }
 }

@@ -1,10 +1,16 @@
 //! `exec create`: what is to run, and where.
 
+use super::{Exec, ExecState};
+use crate::container::Phase;
+use crate::events::Action;
 use crate::{Engine, Error, Target};
 use drydock_core::Id;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use tokio::sync::watch;
 
 /// Make an exec.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecCreate {
     /// In which container.
     pub target: Target,
@@ -18,8 +24,6 @@ pub struct ExecCreate {
     pub attach_stderr: bool,
     /// A terminal.
     pub tty: bool,
-    /// Nobody attaches.
-    pub detach: bool,
     /// As in a container's configuration; empty: the container's.
     pub user: String,
     /// Shown, and of no effect.
@@ -36,7 +40,34 @@ impl Engine {
     /// # Errors
     /// `NoSuchContainer`…, `NotRunning`, `Paused`, `NoExecCommand`.
     pub async fn exec_create(&self, command: ExecCreate) -> Result<Id, Error> {
-        let _ = command;
-        todo!()
+        let container = self.find(&command.target)?;
+        let mut body = container.lock().await?;
+        match body.phase {
+            Phase::Running(_) => {}
+            Phase::Paused(_) => return Err(Error::Paused(container.id)),
+            _ => return Err(Error::NotRunning(container.id)),
+        }
+        if command.cmd.is_empty() {
+            return Err(Error::NoExecCommand);
+        }
+        let action = Action::ExecCreate { command: words(&command) };
+        let id = Id::random();
+        let (state, _) = watch::channel(ExecState::Created);
+        let exec = Exec { id, container: Arc::clone(&container), command, state };
+        self.record_exec(&exec);
+        self.0.execs.insert(Arc::new(exec));
+        body.execs.push(id);
+        container.publish(&body);
+        drop(body);
+        self.tell(&container, action);
+        Ok(id)
+    }
+}
+
+/// The command as events tell it: program, a blank, arguments.
+pub(super) fn words(command: &ExecCreate) -> String {
+    match command.cmd.split_first() {
+        Some((program, arguments)) => format!("{program} {}", arguments.join(" ")),
+        None => String::new(),
     }
 }

@@ -1,6 +1,8 @@
 //! `exec resize`.
 
+use super::ExecState;
 use crate::{Engine, Error};
+use drydock_shim_protocol::Process;
 
 /// Set the window of an exec's terminal.
 #[derive(Clone, Debug)]
@@ -14,12 +16,20 @@ pub struct ExecResize {
 }
 
 impl Engine {
-    /// Sets the window of an exec's terminal; without a terminal nothing happens.
+    /// Sets the window of an exec's terminal; without a terminal nothing happens. One that is about to start is waited
+    /// for: clients resize at once.
     ///
     /// # Errors
-    /// `NoSuchExec`, `ExecFinished`.
+    /// `NoSuchExec`, `ExecNotRunning`.
     pub async fn exec_resize(&self, command: ExecResize) -> Result<(), Error> {
-        let _ = command;
-        todo!()
+        let exec = self.0.execs.find(&command.exec)?;
+        let mut state = exec.state.subscribe();
+        let state = state.wait_for(|state| *state != ExecState::Starting).await.map(|state| state.clone());
+        if !matches!(state, Ok(ExecState::Running { .. })) {
+            return Err(Error::ExecNotRunning(exec.id));
+        }
+        let body = exec.container.lock().await?;
+        let live = body.phase.live().ok_or(Error::NotRunning(exec.container.id))?;
+        live.resize(Process::Exec(exec.id.to_string()), command.height, command.width).await
     }
 }

@@ -1,0 +1,56 @@
+//! What a container finds inside without asking, where daemons differed.
+
+use serde::{Deserialize, Serialize};
+
+/// What a container finds inside. Kept with it from its creation. The default is the newest daemon's.
+///
+/// Source: recordings `inside/default`, `inside/cgroup-*`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InsideRules {
+    /// `/dev/pts` is mounted before `/dev/shm`.
+    pub pts_first: bool,
+    /// There is a `/dev/mqueue`.
+    pub mqueue: bool,
+    /// `/proc/fs` is read-only, too.
+    pub proc_fs_read_only: bool,
+    /// Capabilities that old daemons did not know stay in the bounding set.
+    pub unknown_capabilities_left: bool,
+    /// It has a cpuset cgroup, asked or not.
+    pub cpuset_always: bool,
+    /// A memory limit sets the soft limit, too.
+    pub soft_memory_limit: bool,
+    /// CPU shares outside 2 to 262144 are an error, not clamped.
+    pub cpu_shares_checked: bool,
+    /// The host name that the kernel and `HOSTNAME` tell has the domain appended.
+    pub domain_in_hostname: bool,
+    /// Volumes are mounted before `/etc/hosts` and its like, not after.
+    pub volumes_first: bool,
+    /// The hosts file knows a linked container by its own name and host name, too, not by the alias alone.
+    pub linked_by_all_names: bool,
+    /// Name servers at loopback addresses are kept in `resolv.conf`.
+    pub loopback_nameservers: bool,
+    /// Ports that name no host port come from 49153 upwards, not from 32768.
+    pub high_ephemeral_ports: bool,
+    /// Last part of the first address of a fresh network.
+    pub first_address: u8,
+}
+
+impl Default for InsideRules {
+    fn default() -> Self {
+        Self {
+            pts_first: true,
+            mqueue: true,
+            proc_fs_read_only: true,
+            unknown_capabilities_left: false,
+            cpuset_always: true,
+            soft_memory_limit: true,
+            cpu_shares_checked: true,
+            domain_in_hostname: true,
+            volumes_first: true,
+            linked_by_all_names: true,
+            loopback_nameservers: false,
+            high_ephemeral_ports: false,
+            first_address: 1,
+        }
+    }
+}
