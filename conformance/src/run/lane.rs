@@ -1,12 +1,15 @@
 //! One version on one daemon: scripts one after another, and what their answers decide.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::Duration,
+};
 
 use drydock_spec::{Spec, Version, judge::Level};
 
 use super::{Event, Interrupt, Options, Progress};
 use crate::{
-    cases::{self, Ledger, Situation},
+    cases::{self, ContainerState, Ledger, OBJECT, RightRequests, Situation},
     exchange::{Client, Exchange, Limits, NoAnswer, Origin, Request},
     judging::{self, Standing},
     recorded::{Comparison, Lane, Naming, Ran, Script, Step, compare},
@@ -25,6 +28,8 @@ pub(super) struct Place<'a> {
     pub(super) version: Version,
     /// Whether the daemon is the suite's own, fresh, and used by no one else.
     pub(super) own: bool,
+    /// Requests of this version that do what they are for.
+    pub(super) right: &'a RightRequests,
 }
 
 /// Scenarios that need the registry and file server beside the daemon.
@@ -65,6 +70,7 @@ pub(super) fn run(
     }
     if with_scenarios && !interrupt.is_set() {
         judge.absent_routes();
+        judge.probes(interrupt);
         judge.findings.extend(scenarios::live(place.version, place.client, place.naming, place.options, interrupt));
     }
     let Judge { ledger, mut findings, .. } = judge;
@@ -199,6 +205,76 @@ impl Judge<'_, '_> {
             evidence: None,
             how: How::Live,
             took_ms: 0,
+        }
+    }
+
+    /// Each outcome that the suite knows how to bring about, in a situation made for it.
+    fn probes(&mut self, interrupt: &Interrupt) {
+        let place = self.place;
+        for (number, probe) in cases::probes(place.spec, place.version, place.right).into_iter().enumerate() {
+            let check = format!("case {}/{}", probe.endpoint, probe.outcome);
+            if interrupt.is_set() || !place.options.asks_for(&check, Some(&probe.endpoint)) {
+                continue;
+            }
+            let name = format!("{}probe-{number}", place.naming.prefix());
+            let mut request = probe.request.clone();
+            request.target = request.target.replace(OBJECT, &name);
+            let made = probe.needs.map(|state| self.bring_about(&name, state)).unwrap_or(Ok(()));
+            match made {
+                Ok(()) => {
+                    let exchange = place.client.send_within(request, Limits::default().within(Duration::from_secs(5)));
+                    let label = format!("probe {}/{}", probe.endpoint, probe.outcome);
+                    let situation = Situation { label: &label, expected: Some(&probe.outcome), exchange: &exchange };
+                    self.ledger.observe(situation);
+                }
+                Err(failed) => self.findings.push(Finding {
+                    check: format!("probe {}/{}", probe.endpoint, probe.outcome),
+                    endpoint: Some(probe.endpoint.clone()),
+                    version: place.version,
+                    clauses: Vec::new(),
+                    entries: Vec::new(),
+                    verdict: Verdict::Error,
+                    reason: "the container that it needs cannot be made".to_owned(),
+                    evidence: Some(Evidence {
+                        exchanges: vec![ShownExchange::of(&failed)],
+                        expected: format!("a container that is {:?}", probe.needs).to_lowercase(),
+                        ..Evidence::default()
+                    }),
+                    how: How::Live,
+                    took_ms: 0,
+                }),
+            }
+            if probe.needs.is_some() {
+                let delete = || Request::new("DELETE", format!("/containers/{name}?force=1&v=1"));
+                if !matches!(place.client.send(delete()).status(), Some(204 | 404)) {
+                    place.client.send(Request::new("POST", format!("/containers/{name}/unpause")));
+                    place.client.send(delete());
+                }
+            }
+        }
+    }
+
+    /// Makes a container of this name in this state; gives back the exchange that failed.
+    fn bring_about(&self, name: &str, state: ContainerState) -> Result<(), Box<Exchange>> {
+        let place = self.place;
+        let send = |method: &str, target: String, body: Option<serde_json::Value>| {
+            let request = Request::new(method, format!("/v{}{target}", place.version));
+            let request = body.map(|body| request.clone().json(&body)).unwrap_or(request);
+            let exchange = place.client.send(request);
+            let done = exchange.status().is_some_and(|status| (200..300).contains(&status));
+            if done { Ok(()) } else { Err(Box::new(exchange)) }
+        };
+        let command = if state == ContainerState::Exited { "true" } else { "sleep 1000" };
+        let body = serde_json::json!({"Image": "busybox", "Cmd": ["sh", "-c", command]});
+        send("POST", format!("/containers/create?name={name}"), Some(body))?;
+        if state == ContainerState::Created {
+            return Ok(());
+        }
+        send("POST", format!("/containers/{name}/start"), None)?;
+        match state {
+            ContainerState::Paused => send("POST", format!("/containers/{name}/pause"), None),
+            ContainerState::Exited => send("POST", format!("/containers/{name}/wait"), None),
+            ContainerState::Created | ContainerState::Running => Ok(()),
         }
     }
 

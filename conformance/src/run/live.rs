@@ -19,16 +19,24 @@ use super::{
     manners::Manners,
 };
 use crate::{
-    cases::{Ledger, Situation},
+    cases::{Ledger, RightRequests, Situation, right_requests},
     exchange::{Client, Limits, Recordings, Request},
     recorded::{BESIDE_THE_API, Bodies, Naming, Script, registry::Registry, scripts},
     scenarios,
     verdict::{self, Finding, How},
 };
 
+/// What is known of a version before the run.
+struct Plan {
+    version: Version,
+    scripts: Vec<Script>,
+    /// Requests that do what they are for, by endpoint.
+    right: RightRequests,
+}
+
 /// A part of the work that is done in one go.
 struct Unit<'s> {
-    version: Version,
+    plan: &'s Plan,
     scripts: Vec<&'s Script>,
     /// Whether the hand-written scenarios run after the scripts.
     scenarios: bool,
@@ -45,15 +53,18 @@ pub(super) fn run(
     progress: Progress<'_>,
 ) -> Result<Outcome, RunError> {
     let bodies = Bodies::read(recordings, &options.image)?;
-    let mut by_version = Vec::new();
-    for version in &options.versions {
-        by_version.push((*version, scripts(recordings, &bodies, *version)?));
+    let mut plans = Vec::new();
+    for version in options.versions.iter().copied() {
+        let scripts = scripts(recordings, &bodies, version)?;
+        let recorded = scripts.iter().flat_map(|script| &script.steps).map(|step| &step.recorded);
+        let right = right_requests(spec, version, recorded);
+        plans.push(Plan { version, scripts, right });
     }
     match &options.target {
-        Target::Own(_) => own(options, spec, &by_version, interrupt, progress),
+        Target::Own(_) => own(options, spec, &plans, interrupt, progress),
         Target::Daemon(address) => {
             let client = Client::new(address.clone(), Limits::default());
-            theirs(options, spec, &client, &by_version, interrupt, progress)
+            theirs(options, spec, &client, &plans, interrupt, progress)
         }
         Target::Recordings(_) => unreachable!("recordings are replayed"),
     }
@@ -63,19 +74,13 @@ pub(super) fn run(
 fn own(
     options: &Options,
     spec: &Spec,
-    by_version: &[(Version, Vec<Script>)],
+    plans: &[Plan],
     interrupt: &Interrupt,
     progress: Progress<'_>,
 ) -> Result<Outcome, RunError> {
     let Target::Own(programs) = &options.target else { unreachable!("the caller saw that it is ours") };
-    let units: Vec<Unit<'_>> = by_version
-        .iter()
-        .map(|(version, scripts)| Unit {
-            version: *version,
-            scripts: wanted(options, spec, *version, scripts),
-            scenarios: true,
-        })
-        .collect();
+    let units: Vec<Unit<'_>> =
+        plans.iter().map(|plan| Unit { plan, scripts: wanted(options, spec, plan), scenarios: true }).collect();
     progress(Event::Planned(units.iter().map(|unit| unit.scripts.len()).sum()));
     let remarks: Mutex<Vec<String>> = Mutex::default();
     let failed: Mutex<Option<RunError>> = Mutex::default();
@@ -97,12 +102,14 @@ fn own(
             client: &client,
             naming: &naming,
             registry: registry.is_ok(),
-            version: unit.version,
+            version: unit.plan.version,
             own: true,
+            right: &unit.plan.right,
         };
         let findings = lane::run(&place, &unit.scripts, unit.scenarios, interrupt, progress).0;
         if let Some(status) = daemon.ended() {
-            let words = format!("drydockd ended by itself in {}, with {status}: {}", unit.version, daemon.last_words());
+            let words =
+                format!("drydockd ended by itself in {}, with {status}: {}", unit.plan.version, daemon.last_words());
             remarks.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(words);
         }
         findings
@@ -119,7 +126,7 @@ fn theirs(
     options: &Options,
     spec: &Spec,
     client: &Client,
-    by_version: &[(Version, Vec<Script>)],
+    plans: &[Plan],
     interrupt: &Interrupt,
     progress: Progress<'_>,
 ) -> Result<Outcome, RunError> {
@@ -135,40 +142,41 @@ fn theirs(
     manners.load_image(&options.image.archive).map_err(unreachable)?;
     let registry = manners.registry();
 
-    let units: Vec<Unit<'_>> = by_version
+    let units: Vec<Unit<'_>> = plans
         .iter()
-        .flat_map(|(version, scripts)| {
+        .flat_map(|plan| {
             let mut units: Vec<Unit<'_>> = Vec::new();
             let mut group = "";
-            for script in wanted(options, spec, *version, scripts).into_iter().filter(|script| !is_alone(script)) {
+            for script in wanted(options, spec, plan).into_iter().filter(|script| !is_alone(script)) {
                 if group_of(&script.scenario) != group || units.is_empty() {
                     group = group_of(&script.scenario);
-                    units.push(Unit { version: *version, scripts: Vec::new(), scenarios: false });
+                    units.push(Unit { plan, scripts: Vec::new(), scenarios: false });
                 }
                 units.last_mut().expect("one was just pushed").scripts.push(script);
             }
-            units.push(Unit { version: *version, scripts: Vec::new(), scenarios: true });
+            units.push(Unit { plan, scripts: Vec::new(), scenarios: true });
             units
         })
         .collect();
-    let alone: Vec<Unit<'_>> = by_version
+    let alone: Vec<Unit<'_>> = plans
         .iter()
-        .map(|(version, scripts)| {
-            let scripts = wanted(options, spec, *version, scripts).into_iter().filter(|script| is_alone(script));
-            Unit { version: *version, scripts: scripts.collect(), scenarios: false }
+        .map(|plan| {
+            let scripts = wanted(options, spec, plan).into_iter().filter(|script| is_alone(script));
+            Unit { plan, scripts: scripts.collect(), scenarios: false }
         })
         .collect();
     progress(Event::Planned(units.iter().chain(&alone).map(|unit| unit.scripts.len()).sum()));
     let work = |unit: &Unit<'_>| {
-        let naming = Naming::prefixed(&format!("{}-{}-", options.run, unit.version.minor()));
+        let naming = Naming::prefixed(&format!("{}-{}-", options.run, unit.plan.version.minor()));
         let place = Place {
             options,
             spec,
             client,
             naming: &naming,
             registry: registry.is_ok(),
-            version: unit.version,
+            version: unit.plan.version,
             own: false,
+            right: &unit.plan.right,
         };
         let (findings, containers) = lane::run(&place, &unit.scripts, unit.scenarios, interrupt, progress);
         manners.remove_containers(&containers);
@@ -221,7 +229,9 @@ fn group_of(scenario: &str) -> &str {
 }
 
 /// The scripts that are asked for, with the one that brings the image, and those that set up and tidy for others.
-fn wanted<'s>(options: &Options, spec: &Spec, version: Version, scripts: &'s [Script]) -> Vec<&'s Script> {
+fn wanted<'s>(options: &Options, spec: &Spec, plan: &'s Plan) -> Vec<&'s Script> {
+    let Plan { version, scripts, .. } = plan;
+    let version = *version;
     let group = |script: &Script| script.scenario.split('/').next().unwrap_or_default().to_owned();
     let api: Vec<&Script> = scripts.iter().filter(|script| !BESIDE_THE_API.contains(&group(script).as_str())).collect();
     let used = |script: &Script| {

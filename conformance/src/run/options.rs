@@ -123,14 +123,19 @@ impl Options {
             || matches!(self.target, Target::Recordings(Some(_)))
     }
 
+    /// Whether a check of this name, about this endpoint, is among those asked for.
+    pub(super) fn asks_for(&self, check: &str, endpoint: Option<&str>) -> bool {
+        let named = |glob: &String| {
+            matches(glob, check)
+                || endpoint.is_some_and(|endpoint| matches(glob, endpoint))
+                || check.split_once(' ').is_some_and(|(_, name)| matches(glob, name))
+        };
+        self.only.is_empty() || self.only.iter().any(named)
+    }
+
     /// Whether a finding is among those asked for.
     pub fn selects(&self, finding: &Finding) -> bool {
-        let named = |glob: &String| {
-            matches(glob, &finding.check)
-                || finding.endpoint.as_ref().is_some_and(|endpoint| matches(glob, endpoint))
-                || finding.check.split_once(' ').is_some_and(|(_, name)| matches(glob, name))
-        };
-        (self.only.is_empty() || self.only.iter().any(named))
+        self.asks_for(&finding.check, finding.endpoint.as_deref())
             && self.clause.as_ref().is_none_or(|glob| finding.clauses.iter().any(|clause| matches(glob, clause)))
     }
 
