@@ -4,7 +4,6 @@ use crate::image::{Image, NewImage};
 use crate::{Error, Result};
 use drydock_core::{Id, Timestamp};
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
 
 /// Reads an image's file. `name`: what it is called in errors. Sizes and layer are not in it.
 pub(crate) fn read(name: &str, bytes: &[u8]) -> Result<Image> {
@@ -20,7 +19,7 @@ pub(crate) fn read(name: &str, bytes: &[u8]) -> Result<Image> {
         None | Some(Value::Null) => Timestamp::ZERO,
         Some(written) => serde_json::from_value(written.clone()).map_err(failed)?,
     };
-    let mut take = |key: &str| Arc::new(file.remove(key).unwrap_or_default());
+    let mut take = |key: &str| file.remove(key).unwrap_or_default();
     let (container_config, config) = (take("container_config"), take("config"));
     Ok(Image {
         id: id(&text(&file, "id"))?,

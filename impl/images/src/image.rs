@@ -21,9 +21,9 @@ pub struct Image {
     /// The container that it was made from, as its file says (mostly 64 hex digits); empty if from none.
     pub container: String,
     /// Configuration of that container; an object with the documents' names, `Null` if there is none.
-    pub container_config: Arc<Value>,
+    pub container_config: Value,
     /// Configuration for containers made from it; as [`Self::container_config`].
-    pub config: Arc<Value>,
+    pub config: Value,
     /// Version of the daemon that made it.
     pub docker_version: String,
     /// `amd64`.

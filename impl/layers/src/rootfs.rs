@@ -18,10 +18,9 @@ use crate::tree::Tree;
 use crate::whiteout;
 use drydock_core::{Id, fault};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// The kernel lays no more directories over one another.
 const MOST_LAYERS: usize = 500;
@@ -61,11 +60,14 @@ impl Layers {
         let place = rootfs.place();
         fault::point("layers.rootfs").map_err(|error| Error::io("making", &place, error))?;
         self.0.pin(&rootfs.pinned())?;
+        let mut known = self.0.containers();
         if let Err(error) = staging.rename(&place) {
+            drop(known);
             self.0.unpin(&rootfs.pinned())?;
             return Err(Error::io("making", &place, error));
         }
-        rootfs.known().insert(container, Arc::clone(&rootfs.record));
+        known.insert(container, Arc::clone(&rootfs.record));
+        drop(known);
         Ok(rootfs)
     }
 
@@ -74,7 +76,7 @@ impl Layers {
     /// # Errors
     /// `NoSuchRootfs`, `NoSuchLayer`, `Io`.
     pub fn rootfs(&self, container: Id) -> Result<Rootfs> {
-        let mut known = self.0.containers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.containers();
         if let Some(record) = known.get(&container) {
             return Ok(Rootfs { container, store: Arc::clone(&self.0), record: Arc::clone(record) });
         }
@@ -210,15 +212,11 @@ impl Rootfs {
     /// # Errors
     /// `Io`; what could be removed is.
     pub fn remove(self) -> Result<()> {
-        if self.known().remove(&self.container).is_none() {
+        if self.store.containers().remove(&self.container).is_none() {
             return Ok(());
         }
         let removed = self.store.discard(&self.place());
         removed.and(self.store.unpin(&self.pinned()))
-    }
-
-    fn known(&self) -> MutexGuard<'_, HashMap<Id, Arc<Record>>> {
-        self.store.containers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn place(&self) -> PathBuf {

@@ -48,7 +48,7 @@ pub(crate) struct Inner {
     /// Held for moments only: nothing is read, written or removed under it but names.
     table: Mutex<HashMap<LayerId, Slot>>,
     /// Root file systems on disk that lie on their layers. Taken before [`Self::table`].
-    pub(crate) containers: Mutex<HashMap<Id, Arc<Record>>>,
+    containers: Mutex<HashMap<Id, Arc<Record>>>,
 }
 
 /// What is known of a layer on disk.
@@ -222,18 +222,26 @@ impl Layers {
     }
 
     /// Removes what a life that ended suddenly left behind: files of containers that are not among `containers`, and
-    /// layers that are neither retained nor held nor lain on. To be called once, after all that is known was found.
+    /// layers that are neither retained nor held nor lain on. To be called once, after the images were found; what is
+    /// made meanwhile is safe.
     ///
     /// # Errors
     /// `Io`.
     pub fn sweep(&self, containers: &[Id]) -> Result<()> {
         for id in ids(&self.0.root.join("containers"))? {
-            if !containers.contains(&id) {
-                match self.rootfs(id) {
-                    Ok(rootfs) => rootfs.remove()?,
-                    // Its layers are not all there: no container can live in it.
-                    Err(_) => self.0.discard(&self.0.root.join("containers").join(id.to_string()))?,
+            if containers.contains(&id) {
+                // Found, its layers stay.
+                if let Err(error) = self.rootfs(id) {
+                    tracing::error!(container = %id, %error, "the container's files are not whole");
                 }
+                continue;
+            }
+            let known = self.0.containers();
+            // One that was made since the caller counted its containers is no leftover.
+            if !known.contains_key(&id) {
+                let trash = self.0.to_trash(&self.0.root.join("containers").join(id.to_string()));
+                drop(known);
+                trash?.empty()?;
             }
         }
         for id in ids(&self.0.root.join("tree"))? {
@@ -348,6 +356,11 @@ impl Drop for Layer {
 impl Inner {
     fn table(&self) -> MutexGuard<'_, HashMap<LayerId, Slot>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Root file systems that are known: from the time that they are in their place.
+    pub(crate) fn containers(&self) -> MutexGuard<'_, HashMap<Id, Arc<Record>>> {
+        self.containers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn hold(store: &Arc<Self>, id: LayerId) -> Option<Layer> {

@@ -454,9 +454,9 @@ fn layers_go_with_the_last_that_needs_them(driver: DriverKind, root: &Path) {
     drop((rootfs, layers));
     // A restart: the image is gone, the container is there.
     let layers = Layers::open(root, Some(driver)).unwrap();
-    let rootfs = layers.rootfs(id(100)).unwrap();
     layers.sweep(&[id(100)]).unwrap();
     assert!(layers.get(top).is_some());
+    let rootfs = layers.rootfs(id(100)).unwrap();
     let mut exported = Vec::new();
     rootfs.export(&mut exported).unwrap();
     assert!(paths(&exported).contains(&"b".to_owned()));
