@@ -60,6 +60,7 @@ impl Images {
         let size = layer.as_ref().map_or(0, |layer| layer.totals().files);
         let file = file::compose(id, new, Timestamp::now(), size);
         let node = node(file::read("json", &file)?, file, layer);
+        self.settle([&node])?;
         let mut writing = self.write();
         if let Some(parent) = new.parent {
             find(&self.graph(), &parent.to_string())?;

@@ -64,6 +64,8 @@ pub(crate) enum Change {
 pub(crate) struct Writing<'a> {
     store: &'a Images,
     database: MutexGuard<'a, Option<Database>>,
+    /// Images that were removed. Dropped after the right is given up, since their layers may go with them.
+    gone: Vec<Arc<Node>>,
 }
 
 impl Images {
@@ -169,17 +171,21 @@ impl Images {
 
     /// Waits until nobody else changes the store.
     pub(crate) fn write(&self) -> Writing<'_> {
-        Writing { store: self, database: self.inner.database.lock().unwrap_or_else(PoisonError::into_inner) }
+        let database = self.inner.database.lock().unwrap_or_else(PoisonError::into_inner);
+        Writing { store: self, database, gone: Vec::new() }
+    }
+
+    /// Makes the layers of images durable that are to be inserted. Before [`Self::write`]: it takes long.
+    pub(crate) fn settle<'a>(&self, nodes: impl IntoIterator<Item = &'a Arc<Node>>) -> Result<()> {
+        let has_files = nodes.into_iter().any(|node| node.layer.is_some());
+        if has_files { Ok(self.layers.sync()?) } else { Ok(()) }
     }
 }
 
 impl Writing<'_> {
-    /// Makes `changes`, all or none: on disk, then for readers.
+    /// Makes `changes`, all or none: on disk, then for readers. What is inserted was [settled](Images::settle).
     pub(crate) fn commit(&mut self, changes: &[Change]) -> Result<()> {
         let path = &self.store.inner.path;
-        if changes.iter().any(|change| matches!(change, Change::Insert(node) if node.layer.is_some())) {
-            self.store.layers.sync()?;
-        }
         let database = match &*self.database {
             Some(database) => database,
             None => self.database.insert(database(path)?),
@@ -192,7 +198,6 @@ impl Writing<'_> {
                 WriteError::Fault(source) => Error::Fault(source),
             });
         }
-        let mut gone = Vec::new();
         let mut graph = self.store.inner.graph.write().unwrap_or_else(PoisonError::into_inner);
         for change in changes {
             match change {
@@ -200,21 +205,16 @@ impl Writing<'_> {
                     node.layer.as_ref().inspect(|layer| layer.retain());
                     graph.insert(Arc::clone(node));
                 }
-                Change::Remove(id) => gone.extend(graph.remove(*id)),
+                Change::Remove(id) => self.gone.extend(graph.remove(*id)),
                 Change::Tag(repository, reference, id) => graph.tag(repository, reference, *id),
                 Change::Untag(repository, reference) => graph.untag(repository, reference),
             }
         }
-        if gone.is_empty() {
-            return Ok(());
+        if !self.gone.is_empty() {
+            let used: HashSet<LayerId> = graph.all().filter_map(|node| node.image.layer).collect();
+            let unused = |layer: &&Layer| !used.contains(&layer.id());
+            self.gone.iter().filter_map(|node| node.layer.as_ref()).filter(unused).for_each(Layer::release);
         }
-        let used: HashSet<LayerId> = graph.all().filter_map(|node| node.image.layer).collect();
-        drop(graph);
-        for layer in gone.iter().filter_map(|node| node.layer.as_ref()).filter(|layer| !used.contains(&layer.id())) {
-            layer.release();
-        }
-        // Dropped here, with no lock that readers wait for.
-        drop(gone);
         Ok(())
     }
 }

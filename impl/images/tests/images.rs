@@ -62,6 +62,42 @@ fn two_loads_at_once_end_with_one_copy() {
     assert_eq!(std::fs::read_dir(root.join("layers/trash")).unwrap().count(), 0);
 }
 
+/// Gives the rest only when it is told to.
+struct Stalling<'a>(&'a [u8], std::sync::mpsc::Receiver<()>);
+
+impl std::io::Read for Stalling<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.0.len() < 2000 {
+            let _ = self.1.recv();
+        }
+        let length = buffer.len().min(500);
+        std::io::Read::read(&mut self.0, &mut buffer[..length])
+    }
+}
+
+#[test]
+fn nobody_waits_for_a_load_that_takes_its_time() {
+    in_root!(root);
+    let images = open(root);
+    images.load(&family()[..]).unwrap();
+    let archive = Archive::new().image(id(9), Some(id(3)), &layer("x", "x")).done();
+    let (go_on, told_to) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let loading = scope.spawn(|| images.load(Stalling(&archive, told_to)));
+        while std::fs::read_dir(root.join("layers/staging")).unwrap().count() == 0 && !loading.is_finished() {
+            std::thread::yield_now();
+        }
+        assert_eq!(images.list(&Query::default()).len(), 2);
+        images.tag("app", "meanwhile", "", false, &tagging()).unwrap();
+        images.delete(&delete("other"), &Vec::new).unwrap();
+        images.create(&NewImage::default(), &layer("i", "i")[..]).unwrap();
+        assert!(images.get(id(9)).is_none());
+        drop(go_on);
+        loading.join().unwrap().unwrap();
+    });
+    assert_eq!(images.chain(id(9)).unwrap().layers().len(), 4);
+}
+
 #[test]
 fn references_are_names_ids_or_beginnings_of_ids() {
     in_root!(root);

@@ -143,6 +143,7 @@ impl<'a> Found<'a> {
 
     /// Puts it all into the store at once.
     fn register(self) -> Result<Loaded> {
+        self.store.settle(&self.nodes)?;
         let mut writing = self.store.write();
         let mut loaded = Loaded::default();
         let mut changes = Vec::new();
