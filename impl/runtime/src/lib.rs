@@ -29,4 +29,4 @@ pub use cleanup::{CleanupError, cleanup, kill};
 pub use container::Container;
 pub use credentials::capabilities_withheld;
 pub use rootless::{become_root, is_root};
-pub use sys::{Child, send_signal, set_undumpable};
+pub use sys::{Child, keep_descriptors, send_signal, set_undumpable};

@@ -5,7 +5,7 @@ use crate::output::BATCH;
 use crate::poll::{Poll, Ready, Token, Watched};
 use crate::session::{Session, State};
 
-use drydock_runtime::{Cgroup, Container, OomWatch, become_root, is_root, set_undumpable};
+use drydock_runtime::{Cgroup, Container, OomWatch, become_root, is_root, keep_descriptors, set_undumpable};
 use drydock_shim_protocol::{Answer, Event, Failure, Process, Refusal, Rlimit, SOCKET};
 use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
@@ -75,6 +75,7 @@ impl Shim {
     fn new() -> io::Result<Self> {
         rustix::process::setsid()
             .or_else(|errno| if errno == Errno::PERM { Ok(rustix::process::getpid()) } else { Err(errno) })?;
+        keep_descriptors()?;
         // What is made in a container before its program sets its own.
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
         let rootless = !is_root();

@@ -85,6 +85,18 @@ pub(crate) fn exit_now(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
+/// Keeps what this process inherited beyond stdin, stdout and stderr from the programs that it and its children run.
+/// Whoever spawned us may have been careless, and a container must not have a way to the host.
+///
+/// # Errors
+/// What the kernel says.
+pub fn keep_descriptors() -> std::io::Result<()> {
+    const FIRST: libc::c_uint = 3;
+    // SAFETY: sets a flag of descriptors, which stay open and whose owners need not know.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if result == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+}
+
 /// Closes this process and its children, until they run another program, to inspection: a process inside a container
 /// that an exec is just joining can otherwise reach the host through `/proc/PID/fd` or `ptrace`.
 ///

@@ -64,6 +64,16 @@ impl Life {
         })
     }
 
+    /// One whose shim inherits more than it should.
+    pub(crate) fn begin_with_descriptor() -> Self {
+        Self::begin_by(|program, dir| {
+            let script = dir.join("careless");
+            fs::write(&script, format!("#!/bin/sh\nexec 9</etc/passwd\nexec {} \"$@\"\n", program.display()))?;
+            fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
+            spawn(&script, dir)
+        })
+    }
+
     /// One whose shim is a user's.
     pub(crate) fn begin_as(uid: u32) -> Self {
         Self::begin_by(|program, dir| {

@@ -124,8 +124,8 @@ fn descriptors_ids_environment_and_names_are_as_recorded() {
     if !can_live() {
         return;
     }
-    let mut life = Life::begin();
-    let script = "for f in 0 1 2 3 4 5 6 7 8 9; do [ -L /proc/self/fd/$f ] && readlink /proc/self/fd/$f; done | sed 's/[0-9]*//g'; \
+    let mut life = Life::begin_with_descriptor();
+    let script = "for f in 0 1 2 3 4 5 6 7 8 9 10 11 12 13; do [ -L /proc/self/fd/$f ] && readlink /proc/self/fd/$f; done | sed 's/[0-9]*//g'; \
                   sed 's/.*) . //' /proc/$$/stat | cut -d' ' -f1-5; tr '\\0' '\\n' </proc/1/environ; hostname; cat /proc/sys/kernel/domainname; pwd; \
                   ip link show lo | grep -c UP";
     let mut spec = life.shell(script);
