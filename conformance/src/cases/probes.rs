@@ -130,7 +130,8 @@ fn body(version: Version, endpoint: &Endpoint, request: &mut Request, condition:
             request.body = RequestBody::Absent;
             return Some(());
         }
-        (Condition::NotJson | Condition::Malformed, Decoder::Env | Decoder::Go) => b"{bad",
+        (Condition::NotJson, Decoder::Env | Decoder::Go) => b"{bad",
+        (Condition::Malformed, Decoder::Env | Decoder::Go) => b"{\"a\":",
         (Condition::WrongType, Decoder::Go) => b"[]",
         _ => return None,
     };
@@ -154,6 +155,7 @@ fn query_value(kind: ParameterKind, name: &str, condition: Condition) -> Option<
         (Condition::Empty, _) => Some(""),
         (Condition::Malformed, ParameterKind::IntStrict | ParameterKind::Timestamp) => Some("x"),
         (Condition::NotJson, ParameterKind::Filters | ParameterKind::Json) => Some("%7Bbad"),
+        (Condition::Malformed, ParameterKind::Filters | ParameterKind::Json) => Some("%7B"),
         (Condition::WrongType, ParameterKind::Filters) => Some("%7B%22status%22%3A1%7D"),
         (Condition::Malformed, ParameterKind::String) if name == "tag" => Some("a%2Fb"),
         (Condition::Malformed, ParameterKind::String) if name == "name" => Some("a%20b"),

@@ -134,7 +134,7 @@ pub enum Seen {
     /// A request and what came of it.
     Exchange {
         /// The exchange.
-        exchange: Exchange,
+        exchange: Box<Exchange>,
         /// The target with names of the scenario's objects in place of ids.
         target_template: Option<String>,
         /// The body likewise.
@@ -165,7 +165,7 @@ impl Record {
     /// Takes the exchange out, if it is one.
     pub fn into_exchange(self) -> Option<Exchange> {
         match self.seen {
-            Seen::Exchange { exchange, .. } => Some(exchange),
+            Seen::Exchange { exchange, .. } => Some(*exchange),
             Seen::Observation(_) => None,
         }
     }
@@ -340,7 +340,7 @@ impl LineOfFile {
                 let origin = Origin::Recorded { file, seq, scenario: scenario.clone(), step: step.clone() };
                 let exchange =
                     Exchange { origin, request: request.into_request()?, answer: response.into_answer()?, took };
-                Seen::Exchange { exchange, target_template, body_template }
+                Seen::Exchange { exchange: Box::new(exchange), target_template, body_template }
             }
             (None, None, Some(observation)) => Seen::Observation(observation),
             _ => return Err("has neither request and response nor an observation".into()),

@@ -20,7 +20,10 @@ pub struct Image {
 
 /// The bodies by scenario and step.
 #[derive(Clone, Debug, Default)]
-pub struct Bodies(HashMap<(String, String), Vec<(Option<u32>, Vec<u8>)>>);
+pub struct Bodies(HashMap<(String, String), Vec<OfStep>>);
+
+/// A body, and which run of its step it belongs to where that matters.
+type OfStep = (Option<u32>, Vec<u8>);
 
 impl Bodies {
     /// Reads the recorded ones, and makes those of the image.

@@ -22,9 +22,14 @@ use crate::exchange::{Client, Content, Conversation, Exchange, Limits, NoAnswer,
 /// How long an answer may take that the genuine daemon gave at once.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a state may take to be reached that the recording shows reached.
-const SETTLING: Duration = Duration::from_millis(1500);
+const SETTLING: Duration = Duration::from_millis(2500);
 /// How much of a lane's time may go into waiting for states that never come.
 const SETTLING_IN_ALL: Duration = Duration::from_secs(30);
+
+/// Requests that show what a container's command has done by then.
+const LOOK_INSIDE: [&str; 5] = ["/copy", "/export", "/changes", "/commit", "/top"];
+/// How long a container's command is given for its first work, which the recorder waited for.
+const FIRST_WORK: Duration = Duration::from_millis(500);
 
 /// The two layers of the test image, whose ids its archive gives to daemons of these versions.
 const IMAGES: [(&str, &str); 2] = [
@@ -41,6 +46,8 @@ pub struct Lane<'a> {
     /// What is left to remove: containers by id.
     containers: Vec<String>,
     settling_left: Duration,
+    /// The step before started a container, whose command may still be at its first work.
+    just_started: bool,
 }
 
 /// A step that was run.
@@ -56,7 +63,7 @@ impl<'a> Lane<'a> {
     /// A lane on the daemon behind `client`, which ends early when `stop` is set.
     pub fn new(client: &'a Client, naming: &'a Naming, stop: &'a AtomicBool) -> Self {
         let ids = IMAGES.iter().map(|(key, id)| ((*key).to_owned(), (*id).to_owned())).collect();
-        Self { client, naming, stop, ids, containers: Vec::new(), settling_left: SETTLING_IN_ALL }
+        Self { client, naming, stop, ids, containers: Vec::new(), settling_left: SETTLING_IN_ALL, just_started: false }
     }
 
     /// Runs a script and gives its steps in order, as far as it came.
@@ -80,6 +87,7 @@ impl<'a> Lane<'a> {
                 }
                 None => self.step(step, &shift),
             };
+            self.just_started = step.request.method == "POST" && step.request.path().ends_with("/start");
             self.learn(&script.scenario, step, &live);
             ran.push(Ran { step, live });
         }
@@ -89,6 +97,9 @@ impl<'a> Lane<'a> {
     fn step(&mut self, step: &Step, shift: &Shift) -> Exchange {
         if let Err(NoAnswer::NotAsked(_)) = step.recorded.answer {
             return step.recorded.clone();
+        }
+        if self.just_started && LOOK_INSIDE.iter().any(|end| step.request.path().ends_with(end)) {
+            thread::sleep(FIRST_WORK);
         }
         let request = self.request(step, shift);
         let mut live = self.client.send_within(request.clone(), limits(step));

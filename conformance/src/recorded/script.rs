@@ -77,6 +77,7 @@ pub fn scripts(recordings: &Recordings, bodies: &Bodies, version: Version) -> Re
         }
         let Some(script) = scripts.last_mut() else { continue };
         let nth = 1 + script.steps.iter().filter(|known| known.name == step).count() as u32;
+        let exchange = *exchange;
         let mut request = exchange.request.clone();
         if let Some(target) = target_template {
             request.target = target;

@@ -103,6 +103,7 @@ impl Judge<'_, '_> {
             Level::Documented => Vec::new(),
         };
         let mut broken = Broken::default();
+        let mut sound: HashMap<String, &Exchange> = HashMap::new();
         for (index, Ran { step, live }) in ran.iter().enumerate() {
             let label = format!("{}/{}", script.scenario, step.label());
             let asked = recorded_outcome(place.spec, place.version, &step.recorded);
@@ -113,6 +114,7 @@ impl Judge<'_, '_> {
                 self.set_up_failed(script, step, &cause);
                 continue;
             }
+            sound.insert(step.label(), live);
             broken.note(step, live);
             if matches!(step.recorded.answer, Err(NoAnswer::NotAsked(_))) {
                 continue;
@@ -122,8 +124,7 @@ impl Judge<'_, '_> {
                 self.compared(script, step, live, comparison, asked.as_deref());
             }
         }
-        let steps: HashMap<String, &Exchange> = ran.iter().map(|ran| (ran.step.label(), &ran.live)).collect();
-        let seen = Seen::new(place.version, &script.scenario, steps);
+        let seen = Seen::new(place.version, &script.scenario, sound);
         self.findings.extend(scenarios::decided_by(&seen, How::Live));
     }
 

@@ -42,8 +42,8 @@ struct Unit<'s> {
     scenarios: bool,
 }
 
-/// Scenarios that take the image away from others which need it: they run alone, after all others.
-const ALONE: [&str; 3] = ["images.delete/", "images.load-save/", "images.load/"];
+/// Scenarios that take the image away from others which need it, or share tags with these: they run alone, after all others.
+const ALONE: [&str; 4] = ["images.tag/", "images.delete/", "images.load-save/", "images.load/"];
 
 pub(super) fn run(
     options: &Options,

@@ -21,7 +21,10 @@ use crate::{
 };
 
 /// What a version's own daemon did in each situation: scenario, step and nth, and the outcome that it was.
-type Expected = HashMap<(String, String, u32), String>;
+type Expected = HashMap<Place, String>;
+
+/// Scenario, step, and which run of the step.
+type Place = (String, String, u32);
 
 pub(super) fn run(
     options: &Options,
@@ -84,10 +87,7 @@ fn expectations(spec: &Spec, recordings: &Recordings, file: FileName) -> Result<
     Ok(expected)
 }
 
-fn exchanges(
-    recordings: &Recordings,
-    file: FileName,
-) -> Result<Vec<((String, String, u32), Exchange)>, RecordingError> {
+fn exchanges(recordings: &Recordings, file: FileName) -> Result<Vec<(Place, Exchange)>, RecordingError> {
     let mut counts: HashMap<(String, String), u32> = HashMap::new();
     let numbered = recordings.read(file)?.into_iter().filter_map(|record| {
         let (scenario, step) = (record.scenario.clone(), record.step.clone());

@@ -19,7 +19,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         from: "",
         until: "",
         check: Recorded(EVENTS, |seen| {
-            let events = events(seen, "live")?;
+            let events = of_container(seen, "live")?;
             let whole = |event: &Value| {
                 event["status"].is_string()
                     && event["id"].is_string()
@@ -56,7 +56,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         until: "",
         check: Recorded(EVENTS, |seen| {
             in_order(
-                seen,
+                &of_container(seen, "live")?,
                 &["create", "start", "pause", "unpause", "export", "die", "start", "restart", "die", "stop", "destroy"],
             )
         }),
@@ -67,7 +67,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         from: "1.17",
         until: "",
         check: Recorded(EVENTS, |seen| {
-            let events = events(seen, "live")?;
+            let events = of_container(seen, "live")?;
             let place = |word: &str| events.iter().position(|event| status(event).starts_with(word));
             let (made, started) = (place("exec_create"), place("exec_start"));
             holds(made.is_some() && made < started, || format!("exec_create at {made:?}, exec_start at {started:?}"))
@@ -78,7 +78,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         clauses: &["api.events.019", "api.events.020", "ovw.events.005", "ovw.events.007"],
         from: "",
         until: "",
-        check: Recorded(EVENTS, |seen| in_order(seen, &["untag", "delete"])),
+        check: Recorded(EVENTS, |seen| in_order(&events(seen, "live")?, &["untag", "delete"])),
     },
     Scenario {
         name: "until ends the stream",
@@ -141,7 +141,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 
 fn events(seen: &Seen<'_>, step: &str) -> Result<Vec<Value>, Wrong> {
     let answer = seen.with_status(step, 200)?;
-    answer.json_lines().ok_or_else(|| Wrong::Not(format!("{step} is no stream of JSON: {:?}", answer.text())))
+    let events = answer.json_lines();
+    events.ok_or_else(|| Wrong::Not(format!("{step} is no stream of JSON: {:?}", answer.text())))
+}
+
+/// The events of the scenario's own container: others may use the daemon at the same time.
+fn of_container(seen: &Seen<'_>, step: &str) -> Result<Vec<Value>, Wrong> {
+    let id = seen.at("create", "/Id")?;
+    Ok(events(seen, step)?.into_iter().filter(|event| event["id"] == id).collect())
 }
 
 fn status(event: &Value) -> &str {
@@ -149,8 +156,7 @@ fn status(event: &Value) -> &str {
 }
 
 /// The words come in this order, whatever comes between.
-fn in_order(seen: &Seen<'_>, words: &[&str]) -> Shown {
-    let events = events(seen, "live")?;
+fn in_order(events: &[Value], words: &[&str]) -> Shown {
     let mut statuses = events.iter().map(status);
     for word in words {
         let found = statuses.any(|status| status == *word);

@@ -14,6 +14,7 @@ mod list;
 mod logs;
 mod seen;
 mod stage;
+mod troubles;
 
 pub use seen::Seen;
 pub use stage::Stage;
@@ -86,6 +87,7 @@ const TOPICS: &[&[Scenario]] = &[
     files::SCENARIOS,
     events::SCENARIOS,
     images::SCENARIOS,
+    troubles::SCENARIOS,
 ];
 
 /// Every scenario.

@@ -48,7 +48,7 @@ impl<'e> Seen<'e> {
         !self.looked_at.borrow().is_empty()
     }
 
-    /// A step's exchange.
+    /// A step's exchange. That a step is not there is the set-up's fault: what it builds on failed.
     pub fn step(&self, name: &str) -> Result<&'e Exchange, Wrong> {
         let exchange = self.steps.get(name).ok_or_else(|| Wrong::SetUp(format!("there is no step {name}")))?;
         self.looked_at.borrow_mut().push(exchange);
@@ -94,6 +94,9 @@ impl<'e> Seen<'e> {
     /// A step's container output as frames.
     pub fn frames(&self, name: &str) -> Result<Vec<Frame>, Wrong> {
         let answer = self.answer(name)?;
+        if answer.status >= 400 {
+            return Err(Wrong::Not(format!("{name} answers {} {:?}", answer.status, answer.text())));
+        }
         answer.frames().map(|frames| frames.into_owned()).map_err(|error| Wrong::Not(format!("{name}: {error}")))
     }
 }

@@ -116,6 +116,16 @@ impl<'c> Stage<'c> {
         Ok(name)
     }
 
+    /// Creates a container of exactly this name; gives its id, by which it is removed.
+    pub fn create_as(&mut self, name: &str, body: Value) -> Result<String, Wrong> {
+        let request = self.request("POST", &format!("/containers/create?name={name}")).json(&body);
+        let response = self.set_up(request, &[201])?;
+        let id = response.json().and_then(|body| Some(body.get("Id")?.as_str()?.to_owned()));
+        let id = id.ok_or_else(|| Wrong::SetUp("create answers no Id".to_owned()))?;
+        self.containers.push(id.clone());
+        Ok(id)
+    }
+
     /// Starts a container.
     pub fn start(&self, container: &str) -> Result<(), Wrong> {
         self.set_up(self.request("POST", &format!("/containers/{container}/start")), &[204]).map(|_| ())
