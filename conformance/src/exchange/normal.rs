@@ -39,6 +39,8 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         (r"\bfe80:[0-9a-f:]+", "<ip6>"),
         (r"\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b", "<mac>"),
         (r"(Less than a|About an?|\d+) (second|minute|hour|day|week|month|year)s?", "<duration>"),
+        (r"\b(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) +\d+ +(\d\d:\d\d|\d{4})", "<date>"),
+        (r"\S+ on (/\S*) type \S+ \((ro|rw)[^)]*\)", "<fs> on $1 ($2)"),
         (r"\bveth[0-9a-f]{4,}", "<veth>"),
         (r"(docker|daemon|container)(-|\.)?\d{5,}", "$1<number>"),
         (r#"/[^\s"':]*/(containers|vfs|overlay2?|overlayfs|aufs|execdriver|volumes|graph|tmp)/"#, "<root>/$1/"),
@@ -87,7 +89,7 @@ impl Normaliser {
                 text = Cow::Owned(replaced);
             }
         }
-        text.into_owned()
+        known_capabilities(text.into_owned())
     }
 
     /// A JSON value with what is volatile replaced, and keys in order.
@@ -261,6 +263,7 @@ impl Normaliser {
             out.insert("Titles".into(), titles.clone().into());
             return out;
         }
+        let is_info = map.contains_key("NCPU");
         let mut keys: Vec<(String, &Value)> = map
             .iter()
             .map(|(name, value)| {
@@ -270,11 +273,25 @@ impl Normaliser {
         keys.sort_by(|a, b| a.0.cmp(&b.0));
         keys.into_iter()
             .map(|(name, value)| {
-                let value = self.value(&name, value);
+                let value = if is_info && name == "Name" { "<machine>".into() } else { self.value(&name, value) };
                 (name, value)
             })
             .collect()
     }
+}
+
+/// Masks of capabilities without those that came after the daemons: the older ones leave what they don't know.
+fn known_capabilities(text: String) -> String {
+    static MASK: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"(Cap(?:Inh|Prm|Eff|Bnd|Amb):\s*)([0-9a-f]{16})").expect("a fixed pattern"));
+    if !text.contains("Cap") {
+        return text;
+    }
+    let known = |found: &Captures<'_>| {
+        let mask = u64::from_str_radix(&found[2], 16).unwrap_or_default() & ((1 << 37) - 1);
+        format!("{}{mask:016x}", &found[1])
+    };
+    MASK.replace_all(&text, known).into_owned()
 }
 
 /// Arrays whose order is that of a map.

@@ -23,6 +23,14 @@ const START: Duration = Duration::from_secs(20);
 /// How long it may take to end.
 const STOP: Duration = Duration::from_secs(15);
 
+/// What the recorded daemons had around them: no name server that answers, and a /var/tmp of their own to be bound.
+const SURROUNDINGS: &str = r#"set -e
+ip link set lo up
+mount --bind "$FOLDER/resolv.conf" /etc/resolv.conf
+mount -t tmpfs -o mode=1777 tmpfs /var/tmp
+unset FOLDER
+exec "$0" "$@""#;
+
 /// Why it did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -61,20 +69,23 @@ impl OwnDaemon {
         let at = folder.path();
         let log = File::create(at.join("log")).map_err(StartError::Folder)?;
         let errors = log.try_clone().map_err(StartError::Folder)?;
+        fs::write(at.join("resolv.conf"), "nameserver 192.0.2.53\n").map_err(StartError::Folder)?;
         // exec all the way: the child is the daemon. Mounts and network end with its namespaces.
         let child = Command::new("unshare")
             .args(["--mount", "--net", "--uts", "--propagation", "private", "--", "sh", "-c"])
-            .arg("ip link set lo up; exec \"$0\" \"$@\"")
+            .arg(SURROUNDINGS)
+            .env("FOLDER", at)
             .arg(&programs.daemon)
             .arg("-H")
             .arg(format!("unix://{}", at.join("drydock.sock").display()))
             .arg("-g")
             .arg(at.join("root"))
-            .arg("--pidfile")
+            .arg("-p")
             .arg(at.join("pid"))
             .arg("--exec-root")
             .arg(at.join("exec"))
-            .env("DRYDOCK_SHIM", &programs.shim)
+            .arg("--shim")
+            .arg(&programs.shim)
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(errors)
