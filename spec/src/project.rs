@@ -17,7 +17,12 @@ pub fn project(context: Context<'_>, schema: &Schema, value: Value) -> Value {
     let unset = schema.unset.first().or(shape.unset.first());
     match (shape.kind.unwrap_or(Kind::Any), value) {
         (Kind::Null, _) => Value::Null,
-        (kind, Value::Null) => unset.cloned().unwrap_or_else(|| zero(kind)),
+        (kind, Value::Null) => match unset {
+            Some(unset) => unset.clone(),
+            // An object that nothing is set in still has its properties.
+            None if kind == Kind::Object => Value::Object(object(context, shape, Map::new())),
+            None => zero(kind),
+        },
         (Kind::Array, Value::Array(items)) if items.is_empty() && shape.nonempty => {
             unset.cloned().unwrap_or(Value::Array(items))
         }

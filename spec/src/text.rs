@@ -89,8 +89,12 @@ impl Text {
             match part {
                 Part::Literal(text) => out += text,
                 Part::Value(name) => {
-                    let before = self.parts[..at].iter().filter(|part| matches!(part, Part::Value(known) if known == name)).count();
-                    let of_name: Vec<&str> = values.iter().filter(|(known, _)| known == name).map(|(_, value)| *value).collect();
+                    let before = self.parts[..at]
+                        .iter()
+                        .filter(|part| matches!(part, Part::Value(known) if known == name))
+                        .count();
+                    let of_name: Vec<&str> =
+                        values.iter().filter(|(known, _)| known == name).map(|(_, value)| *value).collect();
                     match of_name.get(before).or(of_name.last()) {
                         Some(value) => out += value,
                         None => out += &format!("{{{name}}}"),
