@@ -2,7 +2,7 @@
 
 use crate::netlink::{
     Socket, add_address, bridge, dump_addresses, dump_routes, link_by_name, remove_link, rename_and_set_up, set_alias,
-    set_link,
+    set_link_up,
 };
 use crate::{Bridge, Cidr, Config, Error};
 use drydock_core::fault;
@@ -48,7 +48,7 @@ fn named(name: &str, host: &Socket) -> Result<BridgeLink, Error> {
     let addresses = dump_addresses(host).map_err(failed("reading addresses"))?;
     let address = addresses.into_iter().find(|(link, _)| *link == index);
     let (_, address) = address.ok_or_else(|| Error::BridgeWithoutAddress(name.to_owned()))?;
-    host.request([set_link(index, None)]).map_err(failed("setting the bridge up"))?;
+    host.request([set_link_up(index)]).map_err(failed("setting the bridge up"))?;
     Ok(BridgeLink { name: name.to_owned(), index, address })
 }
 

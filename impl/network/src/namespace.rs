@@ -1,7 +1,7 @@
 //! Network namespaces: making one, and giving it a path.
 
 use crate::Error;
-use crate::netlink::{Socket, set_link};
+use crate::netlink::{Socket, set_link_up};
 use drydock_core::fault;
 use nix::sched::{CloneFlags, unshare};
 use rustix::mount::{UnmountFlags, mount_bind, unmount};
@@ -29,7 +29,7 @@ pub(crate) fn create() -> io::Result<New> {
         unshare(CloneFlags::CLONE_NEWNET)?;
         let namespace = File::open("/proc/thread-self/ns/net")?.into();
         let inside = Socket::open()?;
-        inside.request([set_link(LOOPBACK, None)])?;
+        inside.request([set_link_up(LOOPBACK)])?;
         Ok(New { namespace, inside })
     })?;
     maker.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))

@@ -4,7 +4,9 @@ use crate::addresses::{Addresses, Lease};
 use crate::attachment::Held;
 use crate::bridge::{self, BridgeLink};
 use crate::dying::Dying;
-use crate::netlink::{Socket, add_address, add_default_route, dump_links, link_by_name, remove_link, set_link};
+use crate::netlink::{
+    Socket, add_address, add_default_route, dump_links, link_by_name, remove_link, set_container_link,
+};
 use crate::proxy::Proxy;
 use crate::publish::{Publication, Publisher};
 use crate::ready::{Pool, Ready, Recipe};
@@ -82,11 +84,22 @@ pub struct Bridged {
     /// The first address that a fresh network gives: 2 in older daemons (to 1.5.0), else 1 (recording
     /// `network/addresses`). They count up from there and are not reused before all were used.
     pub first_address: u8,
+    /// Whether the interface takes multicast packets: only 1.7.1's does (recordings `inside/default`).
+    pub multicast: bool,
+    /// Packets that the interface queues: 1000 up to 1.3.3, then none.
+    pub queue: u32,
 }
 
 impl Default for Bridged {
     fn default() -> Self {
-        Self { mac: None, publish: Vec::new(), ephemeral: PortRange::EPHEMERAL, first_address: 1 }
+        Self {
+            mac: None,
+            publish: Vec::new(),
+            ephemeral: PortRange::EPHEMERAL,
+            first_address: 1,
+            multicast: true,
+            queue: 0,
+        }
     }
 }
 
@@ -181,7 +194,7 @@ impl Network {
         held.publication = self.publish(bridged, address, how)?;
         let ready = bridged.pool.take()?;
         let mac = how.mac.unwrap_or_else(|| bridge::mac(address));
-        bridged.configure(&ready, address, mac)?;
+        bridged.configure(&ready, address, mac, how)?;
         held.interface = Some(ready.outer);
         let path = self.path(container);
         namespace::mount(&ready.namespace, &path)?;
@@ -398,12 +411,12 @@ impl BridgedNetwork {
     }
 
     /// Sets up the container's end from outside.
-    fn configure(&self, ready: &Ready, address: Ipv4Addr, mac: [u8; 6]) -> Result<(), Error> {
+    fn configure(&self, ready: &Ready, address: Ipv4Addr, mac: [u8; 6], how: &Bridged) -> Result<(), Error> {
         let address = Cidr { address, prefix_len: self.bridge.address.prefix_len };
         fault::point("network.endpoint.configure")
             .and_then(|()| {
                 ready.inside.request([
-                    set_link(ready.inner, Some(mac)),
+                    set_container_link(ready.inner, mac, how.multicast, how.queue),
                     add_address(ready.inner, address),
                     add_default_route(ready.inner, self.gateway),
                 ])

@@ -40,6 +40,27 @@ fn a_container_on_the_bridge_has_an_address_and_reaches_the_host() {
 }
 
 #[test]
+fn an_interface_looks_as_its_daemon_made_it() {
+    // inside/default `ip-addr`
+    in_sandbox(|sandbox| {
+        let network = sandbox.network();
+        for (multicast, queue, flags, tail) in [
+            (true, 0, "<BROADCAST,MULTICAST,UP,LOWER_UP>", ""),
+            (false, 0, "<BROADCAST,UP,LOWER_UP>", ""),
+            (false, 1000, "<BROADCAST,UP,LOWER_UP>", "qlen 1000"),
+        ] {
+            let mac = Some([0x02, 0x42, 0xaa, 0xbb, 0xcc, 0xdd]);
+            let mode = Mode::Bridge(Bridged { mac, multicast, queue, ..Bridged::default() });
+            let attachment = network.attach(&Id::random(), &mode).unwrap();
+            let link = inside(&attachment, || sandbox.run("ip", &["-o", "link", "show", "eth0"]));
+            assert!(link.contains(flags) && link.contains("qdisc noqueue") && link.contains("mtu 1500"), "{link}");
+            assert_eq!(link.contains("qlen"), !tail.is_empty(), "{link}");
+            assert!(link.contains(tail) && link.contains("link/ether 02:42:aa:bb:cc:dd"), "{link}");
+        }
+    });
+}
+
+#[test]
 fn containers_reach_each_other() {
     in_sandbox(|sandbox| {
         let network = sandbox.network();

@@ -353,6 +353,7 @@ fn network_mode(definition: &Definition) -> Result<Mode, StartFailure> {
             publish: publish(config, host)?,
             ephemeral: if inside.high_ephemeral_ports { PortRange::OLD_EPHEMERAL } else { PortRange::EPHEMERAL },
             first_address: inside.first_address,
+            ..Bridged::default()
         })),
         other => Err(StartFailure::NetworkMissing(other.to_owned())),
     }

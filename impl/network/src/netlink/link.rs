@@ -8,6 +8,7 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 const IFF_UP: u32 = libc::IFF_UP as u32;
+const IFF_MULTICAST: u32 = libc::IFF_MULTICAST as u32;
 /// Bytes of `struct ifinfomsg`.
 const INFO: usize = 16;
 const VETH_INFO_PEER: u16 = 1;
@@ -74,13 +75,17 @@ impl Veth<'_> {
     }
 }
 
-/// Sets a link up, with another hardware address if there is one.
-pub(crate) fn set_link(index: u32, mac: Option<[u8; 6]>) -> Message {
-    let message = Message::new(libc::RTM_NEWLINK, 0, &info(libc::AF_UNSPEC, index, IFF_UP, IFF_UP));
-    match mac {
-        Some(mac) => message.attribute(libc::IFLA_ADDRESS, &mac),
-        None => message,
-    }
+/// Sets a link up.
+pub(crate) fn set_link_up(index: u32) -> Message {
+    Message::new(libc::RTM_NEWLINK, 0, &info(libc::AF_UNSPEC, index, IFF_UP, IFF_UP))
+}
+
+/// Sets a container's link up, as it is to look like: `queue` counts packets.
+pub(crate) fn set_container_link(index: u32, mac: [u8; 6], multicast: bool, queue: u32) -> Message {
+    let flags = if multicast { IFF_UP | IFF_MULTICAST } else { IFF_UP };
+    Message::new(libc::RTM_NEWLINK, 0, &info(libc::AF_UNSPEC, index, flags, IFF_UP | IFF_MULTICAST))
+        .attribute(libc::IFLA_ADDRESS, &mac)
+        .number(libc::IFLA_TXQLEN, queue)
 }
 
 /// Marks a link, for people and for a later daemon. (The kernel takes no alias with a link's creation.)
@@ -90,7 +95,7 @@ pub(crate) fn set_alias(index: u32, alias: &str) -> Message {
 
 /// Renames a link that is down, and sets it up.
 pub(crate) fn rename_and_set_up(index: u32, name: &str) -> Message {
-    set_link(index, None).text(libc::IFLA_IFNAME, name)
+    set_link_up(index).text(libc::IFLA_IFNAME, name)
 }
 
 /// Lets a port of a bridge send back what came from it: a container then reaches itself by the host's address.

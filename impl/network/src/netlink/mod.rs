@@ -10,7 +10,8 @@ mod route;
 mod socket;
 
 pub(crate) use link::{
-    Veth, bridge, dump_links, link_by_name, remove_link, rename_and_set_up, set_alias, set_hairpin, set_link,
+    Veth, bridge, dump_links, link_by_name, remove_link, rename_and_set_up, set_alias, set_container_link, set_hairpin,
+    set_link_up,
 };
 pub(crate) use route::{add_address, add_default_route, dump_addresses, dump_routes};
 pub(crate) use socket::Socket;
