@@ -12,7 +12,7 @@ mod spec;
 mod test;
 mod tidy;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// Build, check and measure Drydock.
@@ -32,6 +32,11 @@ enum Task {
     Tidy(tidy::Args),
     Bench(bench::Args),
     Clients(clients::Args),
+}
+
+/// Whether there is a task of that name.
+fn is_task(name: &str) -> bool {
+    Cli::command().get_subcommands().any(|task| task.get_name() == name)
 }
 
 fn main() -> ExitCode {
