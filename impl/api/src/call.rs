@@ -62,8 +62,11 @@ impl Call {
         })
     }
 
-    /// Refuses a body whose content type is not JSON's.
+    /// Refuses a body whose content type is not JSON's. Without a body none is needed.
     pub(crate) fn expect_json(&self) -> Result<(), Refusal> {
+        if !self.headers.contains_key(CONTENT_TYPE) && self.body.as_ref().is_none_or(hyper::body::Body::is_end_stream) {
+            return Ok(());
+        }
         let sent = self.headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
         let sent = sent.as_deref().unwrap_or_default();
         let media = sent.split(';').next().unwrap_or_default().trim();

@@ -148,10 +148,7 @@ impl Call {
             ImageError::NoSuchImage { reference, .. } => {
                 let split = ImageReference::split(&reference);
                 let tag = split.tag().unwrap_or_default().to_owned();
-                (
-                    &["no-such-image"][..],
-                    told().with("image", split.repository).with("tag", tag).with("reference", reference),
-                )
+                (&["no-such-image"][..], told().with("image", &reference).with("tag", tag).with("reference", reference))
             }
             ImageError::EmptyReference => (
                 &["reference-empty", "image-empty", "no-such-image"][..],

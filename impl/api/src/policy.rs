@@ -96,6 +96,15 @@ impl Policy {
         }
     }
 
+    /// Whether saving no image is an archive without entries, and no error.
+    pub(crate) fn saves_nothing(self) -> bool {
+        self.has(Behaviour::ImagesSaveOfNothing)
+    }
+
+    pub(crate) fn save_begins_with_root(self) -> bool {
+        self.has(Behaviour::ImagesSaveBeginsWithRoot)
+    }
+
     pub(crate) fn directory_times(self) -> DirectoryTimes {
         if self.has(Behaviour::ChangesCountsDirectoryTimes) { DirectoryTimes::Count } else { DirectoryTimes::Ignored }
     }

@@ -32,7 +32,7 @@ pub(crate) async fn handle(mut call: Call) -> Answered {
     let created = call.api.0.engine.create(command).await.map_err(|error| call.refuse(error))?;
     let warnings = created.warnings.iter().map(|warning| match warning {
         Warning::HostPortInPortSpec => {
-            "Mapping public ports on your host via Dockerfile (host_port:cont_port) has been deprecated."
+            "The mapping to public ports on your host via Dockerfile EXPOSE (host:port:port) has been deprecated. Use -p to publish the ports."
         }
     });
     let warnings: Vec<&str> = warnings.collect();

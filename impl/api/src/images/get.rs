@@ -23,7 +23,15 @@ pub(crate) async fn handle(call: Call) -> Answered {
 
 /// The archive of `names`. What a client should hear of comes before the first byte.
 pub(super) async fn save(call: &Call, names: Vec<String>) -> Answered {
-    let save = call.on_images(move |images| images.save(&names)).await?;
+    let policy = call.policy();
+    let mut save = if names.is_empty() && policy.saves_nothing() {
+        drydock_images::Save::default()
+    } else {
+        call.on_images(move |images| images.save(&names)).await?
+    };
+    if policy.save_begins_with_root() {
+        save = save.with_root_entry();
+    }
     let (sender, mut receiver) = mpsc::channel(QUEUE);
     tokio::task::spawn_blocking(move || {
         let mut to = Pieces { sender: sender.clone(), piece: BytesMut::with_capacity(PIECE) };

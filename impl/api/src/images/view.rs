@@ -1,5 +1,6 @@
 //! An image in JSON: every fact that any version tells, under the names that the spec's types have.
 
+use drydock_engine::ContainerConfig;
 use drydock_images::Inspection;
 use serde_json::{Value, json};
 
@@ -34,14 +35,23 @@ pub(crate) fn full(inspection: &Inspection) -> Value {
         "Comment": image.comment,
         "Created": image.created,
         "Container": image.container,
-        "ContainerConfig": image.container_config,
+        "ContainerConfig": filled(&image.container_config),
         "DockerVersion": image.docker_version,
         "Author": image.author,
-        "Config": image.config,
+        "Config": if image.config.is_null() { Value::Null } else { filled(&image.config) },
         "Architecture": image.architecture,
         "Os": image.os,
         "Size": image.size,
         "VirtualSize": inspection.virtual_size,
         "Checksum": "",
     })
+}
+
+/// A configuration with all fields, whatever its image's file left out (`images.load-save/all`, `mini-inspect`).
+fn filled(config: &Value) -> Value {
+    let mut all = serde_json::to_value(ContainerConfig::default()).unwrap_or_default();
+    if let (Some(all), Some(config)) = (all.as_object_mut(), config.as_object()) {
+        all.extend(config.iter().map(|(key, value)| (key.clone(), value.clone())));
+    }
+    all
 }

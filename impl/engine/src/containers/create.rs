@@ -67,6 +67,7 @@ impl Engine {
             return Err(Error::ShuttingDown);
         }
         command.rules.check(Some(&command.config), &command.host_config)?;
+        self.fill_log_config(&mut command.host_config);
         let image = self.0.images.find(&command.config.image)?;
         let warnings = merge_image(&mut command, &image);
         let (path, args) = program(&command.config)?;
@@ -141,6 +142,13 @@ impl Engine {
             }
         }
         unreachable!("the range has no end")
+    }
+
+    /// The daemon's log driver for who asks for none.
+    pub(crate) fn fill_log_config(&self, host_config: &mut HostConfig) {
+        if host_config.log_config.driver.is_empty() {
+            host_config.log_config = self.0.settings.log_config.clone();
+        }
     }
 
     /// Takes links and security options of a host configuration over. Links become the container's own, and are shown

@@ -69,10 +69,11 @@ impl Engine {
         &self,
         container: &Container,
         body: &mut Body,
-        host_config: HostConfig,
+        mut host_config: HostConfig,
         rules: &CreateRules,
     ) -> Result<(), Error> {
         rules.check(None, &host_config)?;
+        self.fill_log_config(&mut host_config);
         let mut definition = body.definition.clone();
         definition.host_config = Arc::new(host_config);
         self.apply_host_config(&mut definition, rules)?;
