@@ -40,11 +40,6 @@ impl Backlog {
         self.memory.is_empty() && self.spool.is_none()
     }
 
-    /// Whether the client lags so far that its bytes would go to the file.
-    pub(crate) fn is_full(&self) -> bool {
-        self.spool.is_some() || self.memory.len() >= MEMORY
-    }
-
     /// Forgets all.
     pub(crate) fn clear(&mut self) {
         (self.memory, self.spool) = (VecDeque::new(), None);
@@ -139,7 +134,7 @@ mod tests {
             let (a, b) = piece.split_at(piece.len() / 3);
             backlog.push([a, b]).unwrap();
         }
-        assert!(backlog.is_full());
+        assert!(backlog.spool.is_some());
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "the file has no name");
         let mut taken = Vec::new();
         let mut turn = 0;

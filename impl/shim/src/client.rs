@@ -77,7 +77,7 @@ impl Client {
 
     /// Whether it lags behind.
     pub(crate) fn lags(&self) -> bool {
-        self.backlog.is_full()
+        !self.backlog.is_empty()
     }
 
     /// Gives it output; what it does not take at once waits.
