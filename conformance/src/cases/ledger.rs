@@ -1,12 +1,9 @@
 //! Keeps a finding per check while exchanges are held against the spec.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::LazyLock,
-};
+use std::collections::BTreeMap;
 
 use drydock_spec::{
-    Spec, Version, clauses,
+    Spec, Version,
     judge::{Candidate, Level},
     model::{ClauseId, Content as Described, Endpoint, Outcome},
     schema::Context,
@@ -16,6 +13,7 @@ use super::{fields, framing};
 use crate::{
     exchange::{Content, Exchange, NoAnswer},
     judging::{self, Asked, Standing},
+    subject::speaks_of,
     verdict::{Evidence, Finding, How, ShownExchange, Verdict},
 };
 
@@ -348,33 +346,6 @@ impl Check {
             });
         }
     }
-}
-
-/// Whether a clause is about an endpoint, or about none in particular.
-fn speaks_of(clause: &str, endpoint: &Endpoint) -> bool {
-    static ENDPOINTS: LazyLock<HashMap<&str, String>> = LazyLock::new(|| {
-        clauses::embedded().iter().map(|clause| (clause.id.as_str(), without_names(&clause.endpoint))).collect()
-    });
-    let Some(of_clause) = ENDPOINTS.get(clause).filter(|named| named.contains(" /")) else { return true };
-    *of_clause == without_names(&format!("{} {}", endpoint.method, endpoint.path))
-}
-
-/// `GET /containers/(id)/json` and `GET /containers/{container}/json` as `GET /containers/*/json`.
-fn without_names(route: &str) -> String {
-    let mut out = String::new();
-    let mut inside = false;
-    for c in route.chars() {
-        match c {
-            '(' | '{' => inside = true,
-            ')' | '}' => {
-                inside = false;
-                out.push('*');
-            }
-            _ if inside => {}
-            _ => out.push(c),
-        }
-    }
-    out
 }
 
 fn took(situation: Situation<'_>) -> u64 {

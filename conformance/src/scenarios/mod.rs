@@ -27,6 +27,7 @@ use crate::{
     exchange::{Client, Exchange, FileName},
     recorded::Naming,
     run::{Interrupt, Options},
+    subject::endpoint_of,
     verdict::{Evidence, Finding, How, Verdict},
 };
 
@@ -115,7 +116,7 @@ impl Scenario {
     fn finding(&self, version: Version, how: How, verdict: Verdict) -> Finding {
         Finding {
             check: format!("scenario {}", self.name),
-            endpoint: None,
+            endpoint: self.clauses.iter().find_map(|clause| endpoint_of(clause)).map(str::to_owned),
             version,
             clauses: self.clauses.iter().map(|clause| (*clause).to_owned()).collect(),
             entries: Vec::new(),
