@@ -13,7 +13,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// Bytes read at once.
-const BLOCK: usize = 256 << 10;
+const BLOCK: usize = 64 << 10;
 /// Lines above this are not held in memory: they are told in pieces.
 const LONG: usize = 1 << 20;
 
