@@ -1,12 +1,13 @@
 //! Runs the suite against a daemon or the recordings.
 
-use std::{collections::BTreeMap, fs, io::IsTerminal, path::PathBuf, process::ExitCode};
+use std::{fs, io::IsTerminal, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use drydock_conformance::{
     exchange::Recordings,
     recorded,
+    report::{self, Bar, summary},
     run::{Allow, Daemon, Event, Interrupt, Options, Require, Target, run as run_suite},
     sensitivity::sensitivity,
     verdict::{Deviations, Report, Verdict, changes},
@@ -112,23 +113,14 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     // Before any thread is started: they inherit that the signals wait.
     let interrupt = Interrupt::on_signals();
     let options = options(&args)?;
-    let begun = std::sync::atomic::AtomicUsize::new(0);
-    let planned = std::sync::atomic::AtomicUsize::new(0);
-    let on_terminal = std::io::stderr().is_terminal();
-    let tell = |event: Event<'_>| match event {
-        Event::Planned(count) => planned.store(count, std::sync::atomic::Ordering::Relaxed),
-        Event::Done(name) => {
-            let done = begun.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
-            if on_terminal {
-                eprint!("\r\x1b[K{done}/{} {name}", planned.load(std::sync::atomic::Ordering::Relaxed));
-            }
-        }
-        Event::Note(text) => eprintln!("\r\x1b[K{text}"),
+    let bar = std::io::stderr().is_terminal().then(Bar::new);
+    let tell = |event: Event<'_>| match (&bar, event) {
+        (Some(bar), event) => bar.tell(event),
+        (None, Event::Note(text)) => eprintln!("{text}"),
+        (None, _) => {}
     };
     let report = run_suite(&options, spec, &interrupt, &tell)?;
-    if on_terminal {
-        eprint!("\r\x1b[K");
-    }
+    drop(bar);
     finish(&args, &report)
 }
 
@@ -209,32 +201,11 @@ fn list(spec: &Spec, args: &Args) -> Result<ExitCode> {
 
 /// Prints the summary, writes the reports, and decides the exit status.
 fn finish(args: &Args, report: &Report) -> Result<ExitCode> {
-    let mut kinds: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for finding in &report.findings {
-        if finding.verdict.is_bad() {
-            let line = format!("{} {}: {}", finding.version, finding.verdict, finding.reason);
-            kinds.entry(&finding.check).or_default().push(line);
-        }
-    }
-    for (check, lines) in &kinds {
-        println!("{check}");
-        for line in lines.iter().take(6) {
-            println!("    {line}");
-        }
-    }
-    for remark in &report.remarks {
-        println!("{remark}");
-    }
-    let totals = |totals: BTreeMap<Verdict, usize>| {
-        totals.iter().rev().map(|(verdict, count)| format!("{count} {verdict}")).collect::<Vec<_>>().join(", ")
-    };
-    println!("checks: {}", totals(report.totals()));
-    println!("clauses: {}", totals(report.clause_totals()));
-    println!("{} at {} in {:.1} s", report.target.name, report.level, report.took_ms as f64 / 1000.0);
+    print!("{}", summary(report, std::io::stdout().is_terminal()));
     if let Some(folder) = &args.report {
-        fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
-        let path = folder.join("report.json");
-        fs::write(&path, serde_json::to_vec(report)?).with_context(|| format!("writing {}", path.display()))?;
+        for path in report::write(report, folder)? {
+            println!("{}", path.display());
+        }
     }
     let mut changed = false;
     if let Some(path) = &args.since {
