@@ -97,6 +97,8 @@ impl Plan<'_> {
         let by_id = way == Way::Id;
         let going = self.names_to_go(&names, way)?;
         let repositories = going.iter().map(|(repository, _)| repository).collect::<BTreeSet<_>>().len();
+        // Where force takes one repository's names only, the image may keep others, and its users with them.
+        let by_id = by_id && self.command.policy.force_takes_all_repositories;
         if self.command.policy.check_use_first && (names.len() <= 1 || (by_id && repositories <= 1)) {
             self.check_use(id, false)?;
         }
@@ -106,13 +108,9 @@ impl Plan<'_> {
         }
         let mut refused = None;
         if names.is_subset(&going) && self.graph.children(Some(id)).next().is_none() {
-            // Where a forced deletion takes names of several repositories, a running container keeps the image.
-            let checked = if self.command.policy.check_use_first && repositories <= 1 {
-                Ok(())
-            } else {
-                self.check_use(id, !self.done.is_empty())
-            };
-            match checked {
+            // Also where it was looked at before: the check is the same, and where it was not, a running container keeps
+            // its image.
+            match self.check_use(id, !self.done.is_empty()) {
                 Ok(()) => refused = self.remove_with_parents(node),
                 Err(error) => refused = Some(error),
             }

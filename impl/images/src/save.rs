@@ -10,9 +10,11 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-/// Images found for saving: errors that a client should see come before the first byte.
-#[derive(Debug)]
+/// Images found for saving: errors that a client should see come before the first byte. By default of none: an archive
+/// without entries.
+#[derive(Debug, Default)]
 pub struct Save {
+    root_entry: bool,
     /// Sorted by id, as the genuine daemons walk a directory.
     nodes: BTreeMap<Id, Arc<Node>>,
     repositories: BTreeMap<String, BTreeMap<String, Id>>,
@@ -28,7 +30,7 @@ impl Images {
             return Err(Error::NothingToSave);
         }
         let graph = self.graph();
-        let mut save = Save { nodes: BTreeMap::new(), repositories: BTreeMap::new() };
+        let mut save = Save::default();
         for name in names.iter().map(AsRef::as_ref) {
             let split = ImageReference::split(name);
             let mut ids: Vec<Id> = Vec::new();
@@ -55,6 +57,12 @@ impl Images {
 }
 
 impl Save {
+    /// Begins the archive with an entry for its root, as daemons before 1.4.1 did (`images.load-save/all`, `get-id`).
+    #[must_use]
+    pub fn with_root_entry(self) -> Self {
+        Self { root_entry: true, ..self }
+    }
+
     /// Writes the archive: of each image and its ancestors `VERSION`, `json` and `layer.tar`, then `repositories`. The
     /// same images make the same bytes: times are those of the images.
     ///
@@ -62,11 +70,15 @@ impl Save {
     /// `Layers`.
     pub fn write(self, to: &mut dyn Write) -> Result<()> {
         let mut writer = Writer::new(to);
+        let newest = self.nodes.values().map(|node| time(node)).max().unwrap_or_default();
+        if self.root_entry {
+            let root = Entry { modified: newest, mode: 0o700, ..Entry::new("./", Kind::Directory) };
+            writer.entry(&root).map_err(LayerError::Sink)?;
+        }
         for node in self.nodes.values() {
             write_image(&mut writer, node)?;
         }
         if !self.repositories.is_empty() {
-            let newest = self.nodes.values().map(|node| time(node)).max().unwrap_or_default();
             let mut text = serde_json::to_vec(&self.repositories).map_err(io::Error::from)?;
             text.push(b'\n');
             write_file(&mut writer, "repositories", newest, &text)?;

@@ -13,18 +13,18 @@ pub(super) fn gather(contents: &mut Contents, found: &mut Found<'_>) -> Result<(
         // From the image up to an ancestor that is here, then down again: parents come first.
         let mut lacking = Vec::new();
         let mut seen = HashSet::new();
-        let mut next = Some(name.parse::<Id>().map_err(|_| Error::ArchiveId(name.clone()))?);
-        while let Some(id) = next.filter(|id| !found.has(*id)) {
-            if !seen.insert(id) {
-                return Err(Error::ArchiveLoop(id));
-            }
-            let path = format!("{id}/json");
-            let text = contents.text(&path).ok_or_else(|| Error::ArchiveLacks(id.to_string()))?;
+        let mut next = Some(name.clone());
+        while let Some(name) = next.filter(|name| !name.parse::<Id>().is_ok_and(|id| found.has(id))) {
+            let path = format!("{name}/json");
+            let text = contents.text(&path).ok_or_else(|| Error::ArchiveLacks(name.clone()))?;
             let image = file::read(&path, text)?;
-            if image.id != id {
-                return Err(Error::ArchiveId(image.id.to_string()));
+            if image.id.to_string() != name {
+                return Err(Error::ArchiveId(name));
             }
-            next = image.parent;
+            if !seen.insert(image.id) {
+                return Err(Error::ArchiveLoop(image.id));
+            }
+            next = image.parent.map(|parent| parent.to_string());
             lacking.push((image, text.to_vec()));
         }
         for (image, text) in lacking.into_iter().rev() {

@@ -176,7 +176,7 @@ impl Block {
     }
 
     pub(super) fn put_mode(&mut self, mode: u32) {
-        self.put_number(MODE, u64::from(mode & 0o7777));
+        self.put_number(MODE, u64::from(mode));
     }
 
     pub(super) fn put_uid(&mut self, uid: u32) -> bool {

@@ -75,14 +75,15 @@ impl<W: Write> Writer<W> {
 
 /// All header blocks of an entry: PAX records if it needs them, its own block, the rest of a sparse map.
 fn header(entry: &Entry, stored: u64, to: &mut Vec<u8>) {
-    let kind = match entry.kind {
-        Kind::File => b'0',
-        Kind::HardLink(_) => b'1',
-        Kind::Symlink(_) => b'2',
-        Kind::Character(..) => b'3',
-        Kind::Block(..) => b'4',
-        Kind::Directory => b'5',
-        Kind::Fifo => b'6',
+    // The type stands in the mode, too, as in all archives of the genuine daemons (`images.load-save/all`, `life/copy`).
+    let (kind, type_bits) = match entry.kind {
+        Kind::File => (b'0', 0o100_000),
+        Kind::HardLink(_) => (b'1', 0o100_000),
+        Kind::Symlink(_) => (b'2', 0o120_000),
+        Kind::Character(..) => (b'3', 0o020_000),
+        Kind::Block(..) => (b'4', 0o060_000),
+        Kind::Directory => (b'5', 0o040_000),
+        Kind::Fifo => (b'6', 0o010_000),
     };
     let mut block = Block::ustar(kind);
     let sparse = entry.extents.is_some();
@@ -95,7 +96,7 @@ fn header(entry: &Entry, stored: u64, to: &mut Vec<u8>) {
         modified: !block.put_mtime(entry.modified.seconds) || entry.modified.nanos != 0,
         link: false,
     };
-    block.put_mode(entry.mode);
+    block.put_mode(type_bits | (entry.mode & 0o7777));
     match &entry.kind {
         Kind::HardLink(link) | Kind::Symlink(link) => needs.link = !block.put_text(LINK, link),
         Kind::Character(major, minor) | Kind::Block(major, minor) => {
