@@ -11,7 +11,7 @@ use drydock_spec::{
 
 use super::{fields, framing};
 use crate::{
-    exchange::{Content, Exchange, NoAnswer},
+    exchange::{Address, Content, Exchange, NoAnswer, Request},
     judging::{self, Asked, Standing},
     subject::speaks_of,
     verdict::{Evidence, Finding, How, ShownExchange, Verdict},
@@ -34,6 +34,8 @@ pub struct Ledger<'s> {
     version: Version,
     level: Level,
     how: How,
+    /// Where the daemon listens, for the lines that repeat a request.
+    address: String,
     checks: BTreeMap<String, Check>,
 }
 
@@ -51,13 +53,20 @@ struct Check {
     passed: usize,
     failed: Vec<String>,
     evidence: Option<Evidence>,
+    /// The first request whose answer failed.
+    request: Option<Request>,
     took_ms: u64,
 }
 
 impl<'s> Ledger<'s> {
     /// For a daemon that is judged as a daemon of `version`.
     pub fn new(spec: &'s Spec, version: Version, level: Level, how: How) -> Self {
-        Self { spec, version, level, how, checks: BTreeMap::new() }
+        Self { spec, version, level, how, address: "unix:///var/run/docker.sock".to_owned(), checks: BTreeMap::new() }
+    }
+
+    /// The daemon listens at `address`.
+    pub fn at(self, address: &Address) -> Self {
+        Self { address: address.to_string(), ..self }
     }
 
     /// Holds an exchange against the spec.
@@ -90,7 +99,11 @@ impl<'s> Ledger<'s> {
     /// The findings, ordered by check.
     pub fn into_findings(self) -> Vec<Finding> {
         let (version, how) = (self.version, self.how);
-        let finding = |(name, check): (String, Check)| {
+        let address = self.address;
+        let finding = |(name, mut check): (String, Check)| {
+            if let (Some(evidence), Some(request)) = (&mut check.evidence, &check.request) {
+                evidence.curl = Some(request.curl(&address));
+            }
             let total = check.passed + check.failed.len();
             let reason = match (check.failed.len(), check.failed.first()) {
                 (0, _) | (_, None) => String::new(),
@@ -111,6 +124,11 @@ impl<'s> Ledger<'s> {
             }
         };
         self.checks.into_iter().map(finding).collect()
+    }
+
+    /// Whether an endpoint's outcome is judged at all at this level.
+    pub fn judges(&self, endpoint: &str, outcome: &str) -> bool {
+        self.is_due(self.spec.find(endpoint), Some(outcome))
     }
 
     /// Whether an outcome is judged at this level: at `documented`, what the documents speak of and plain success.
@@ -337,11 +355,11 @@ impl Check {
         let first = differences.first().cloned().unwrap_or_default();
         self.failed.push(format!("{}: {first}", situation.label));
         if self.evidence.is_none() {
+            self.request = Some(situation.exchange.request.clone());
             self.evidence = Some(Evidence {
                 exchanges: vec![ShownExchange::of(situation.exchange)],
                 expected,
                 differences,
-                curl: Some(situation.exchange.request.curl("unix:///path/to/the.sock")),
                 ..Evidence::default()
             });
         }

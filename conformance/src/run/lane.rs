@@ -49,7 +49,7 @@ pub(super) fn run(
     }
     let mut judge = Judge {
         place,
-        ledger: Ledger::new(place.spec, place.version, place.options.level, How::Live),
+        ledger: Ledger::new(place.spec, place.version, place.options.level, How::Live).at(place.client.address()),
         findings: Vec::new(),
     };
     for script in scripts {
@@ -214,7 +214,8 @@ impl Judge<'_, '_> {
         let place = self.place;
         for (number, probe) in cases::probes(place.spec, place.version, place.right).into_iter().enumerate() {
             let check = format!("case {}/{}", probe.endpoint, probe.outcome);
-            if interrupt.is_set() || !place.options.asks_for(&check, Some(&probe.endpoint)) {
+            let due = self.ledger.judges(&probe.endpoint, &probe.outcome);
+            if interrupt.is_set() || !due || !place.options.asks_for(&check, Some(&probe.endpoint)) {
                 continue;
             }
             let name = format!("{}probe-{number}", place.naming.prefix());
