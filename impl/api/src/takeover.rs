@@ -14,6 +14,16 @@ use crate::{
     connection::{Hijacked, write_head},
 };
 
+/// Numbers of streams in frames.
+pub(crate) const STDOUT: u8 = 1;
+pub(crate) const STDERR: u8 = 2;
+
+/// A multiplexed frame: stream, three zeros, the payload's length (big endian), the payload.
+pub(crate) fn frame(stream: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_be_bytes();
+    [&[stream, 0, 0, 0], &length[..], payload].concat()
+}
+
 /// The head of a hijacked connection in the version's words: 101 where the client asked for it and the version has
 /// it, else 200 without framing.
 pub(crate) fn head(call: &Call) -> &'static [u8] {

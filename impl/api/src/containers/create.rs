@@ -17,13 +17,22 @@ pub(crate) async fn handle(mut call: Call) -> Answered {
         return Err(refusal("config-empty"));
     }
     let host_config = match body.remove("HostConfig") {
-        Some(Value::Object(map)) if call.version.has(Behaviour::CreateHostConfig) => host_config(&call, map)?,
+        Some(Value::Object(map)) if call.version.has(Behaviour::CreateHostConfig) => host_config(map)?,
         _ => HostConfig::default(),
     };
+    let config = config(&call, body)?;
+    let empty = |words: &Option<Vec<String>>| words.as_ref().is_none_or(Vec::is_empty);
+    if config.image.is_empty()
+        && call.version.has(Behaviour::CreateImageMayBeEmpty)
+        && empty(&config.cmd)
+        && empty(&config.entrypoint)
+    {
+        return Err(refusal("no-command"));
+    }
     let command = Create {
         name: Some(call.query.text("name").to_owned()).filter(|name| !name.is_empty()),
         name_grammar: call.policy().name_grammar(),
-        config: config(&call, body)?,
+        config,
         host_config,
         rules: call.create_rules(),
         inside: call.policy().inside(),
@@ -50,7 +59,7 @@ pub(crate) fn config(call: &Call, mut body: Map<String, Value>) -> Result<Contai
 }
 
 /// A host configuration as a body has it.
-pub(crate) fn host_config(call: &Call, mut body: Map<String, Value>) -> Result<HostConfig, Refusal> {
+pub(crate) fn host_config(mut body: Map<String, Value>) -> Result<HostConfig, Refusal> {
     match body.remove("LxcConf") {
         // Options came as an object, too.
         Some(Value::Object(options)) => {
@@ -62,13 +71,7 @@ pub(crate) fn host_config(call: &Call, mut body: Map<String, Value>) -> Result<H
         Some(options @ Value::Array(_)) => drop(body.insert("LxcConf".to_owned(), options)),
         _ => {}
     }
-    let mut config: HostConfig = typed(body)?;
-    if config.network_mode == "default" {
-        // What newer clients say for the default bridge.
-        config.network_mode.clear();
-    }
-    let _ = call;
-    Ok(config)
+    typed(body)
 }
 
 /// A list of words that may come as one.

@@ -1,12 +1,14 @@
 //! `GET /containers/{container}/logs`.
 
 use drydock_engine::{Error, Framing, Logs, Tail};
+use drydock_spec::Behaviour;
 use futures_util::{StreamExt as _, stream};
 
 use crate::{
     body::{Body, pieces},
     call::Call,
     reply::{Answered, Payload, Reply},
+    takeover::{STDERR, STDOUT, frame},
 };
 
 const BINARY: &str = "application/octet-stream";
@@ -30,6 +32,11 @@ pub(crate) async fn handle(call: Call) -> Answered {
     };
     let log = match call.api.0.engine.logs(logs).await {
         Ok(log) => log,
+        Err(Error::LogsUnreadable(_)) if call.version.has(Behaviour::LogsRefusalInAFrame) => {
+            let text = "\"logs\" endpoint is supported only for \"json-file\" logging driver\n";
+            let told = frame(STDOUT, format!("Error running logs job: {text}").as_bytes());
+            return Ok(shown(Body::whole([frame(STDERR, text.as_bytes()), told].concat()), BINARY));
+        }
         // Older daemons tell nothing of a log that they cannot read.
         Err(Error::LogsUnreadable(_)) if !call.answers("driver-not-readable") => return Ok(shown(Body::empty(), TEXT)),
         Err(error) => return Err(call.refuse(error)),

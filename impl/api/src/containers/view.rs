@@ -10,10 +10,7 @@ use crate::call::Call;
 /// All of it, for inspect.
 pub(crate) fn full(call: &Call, inspection: &Inspection) -> Value {
     let snapshot = &*inspection.snapshot;
-    let mut host_config = to_value(&*snapshot.host_config);
-    if let (Value::Object(map), false) = (&mut host_config, inspection.links.is_empty()) {
-        map.insert("Links".to_owned(), json!(inspection.links));
-    }
+    let host_config = host_config(inspection);
     let volumes = snapshot.volumes.as_ref().map(|volumes| {
         volumes.iter().map(|(path, volume)| (path.clone(), json!(volume.source))).collect::<Map<_, _>>()
     });
@@ -39,10 +36,40 @@ pub(crate) fn full(call: &Call, inspection: &Inspection) -> Value {
         "ExecDriver": snapshot.exec_driver,
         "Volumes": volumes,
         "VolumesRW": writable,
+        "AppArmorProfile": profile(snapshot),
         "ExecIDs": &*snapshot.exec_ids,
         "HostConfig": host_config,
         "Config": to_value(&*snapshot.config),
     })
+}
+
+/// The host configuration with the links that the container has now, and limits from where they once stood.
+fn host_config(inspection: &Inspection) -> Value {
+    let snapshot = &*inspection.snapshot;
+    let mut config = (*snapshot.host_config).clone();
+    if !inspection.links.is_empty() {
+        config.links = Some(inspection.links.clone());
+    }
+    let early = &snapshot.config.limits;
+    for (limit, early) in [
+        (&mut config.memory, early.memory),
+        (&mut config.memory_swap, early.memory_swap),
+        (&mut config.cpu_shares, early.cpu_shares),
+    ] {
+        if *limit == 0 {
+            *limit = early;
+        }
+    }
+    if config.cpuset_cpus.is_empty() {
+        config.cpuset_cpus.clone_from(&early.cpuset);
+    }
+    to_value(&config)
+}
+
+/// The profile that a security option names.
+fn profile(snapshot: &Snapshot) -> &str {
+    let options = snapshot.host_config.security_opt.iter().flatten();
+    options.filter_map(|option| option.strip_prefix("apparmor:")).next_back().unwrap_or_default()
 }
 
 /// One daemon wrote a program's name that reads as JSON as that JSON.

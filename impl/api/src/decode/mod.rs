@@ -45,7 +45,9 @@ pub(crate) fn object(decoder: Decoder, shape: Shape<'_>, bytes: &[u8]) -> Result
 
 /// The first JSON document; what follows it is ignored, as Go's decoder did.
 pub(crate) fn document(bytes: &[u8]) -> Result<Value, Refused> {
-    let mut documents = serde_json::Deserializer::from_slice(bytes).into_iter::<Value>();
+    // Bytes that are no UTF-8 were replaced, not refused.
+    let text = String::from_utf8_lossy(bytes);
+    let mut documents = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
     match documents.next() {
         None => Err(Refused::Absent),
         Some(Ok(value)) => Ok(value),

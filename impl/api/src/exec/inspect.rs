@@ -1,6 +1,7 @@
 //! `GET /exec/{exec}/json`.
 
 use drydock_engine::{ExecState, Inspection};
+use drydock_spec::Behaviour;
 use serde_json::json;
 
 use crate::{
@@ -28,7 +29,7 @@ pub(crate) async fn handle(call: Call) -> Answered {
             "Running": running,
             "ExitCode": code,
             "ProcessConfig": {
-                "privileged": exec.command.privileged,
+                "privileged": call.version.has(Behaviour::ExecTellsPrivileged) && exec.command.privileged,
                 "user": exec.command.user,
                 "tty": exec.command.tty,
                 "entrypoint": exec.entrypoint,

@@ -8,7 +8,7 @@ use crate::{
     call::Call,
     connection::{Hijacked, write_head},
     reply::{Answered, Reply},
-    takeover,
+    takeover::{self, STDERR, STDOUT, frame},
 };
 
 pub(crate) async fn handle(mut call: Call) -> Answered {
@@ -49,14 +49,9 @@ pub(crate) async fn handle(mut call: Call) -> Answered {
 
 /// What older daemons write of an exec that is not there: the reason on stderr, and the words around it on stdout.
 fn missing(reference: &str, text: &str) -> Vec<u8> {
-    let mut output = frame(2, text.as_bytes());
-    output.extend(frame(1, format!("Error starting exec command in container {reference}: {text}").as_bytes()));
+    let mut output = frame(STDERR, text.as_bytes());
+    output.extend(frame(STDOUT, format!("Error starting exec command in container {reference}: {text}").as_bytes()));
     output
-}
-
-fn frame(stream: u8, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_be_bytes();
-    [&[stream, 0, 0, 0], &length[..], payload].concat()
 }
 
 async fn end(mut connection: Hijacked, head: &'static [u8], output: Vec<u8>) {

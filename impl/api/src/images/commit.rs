@@ -30,6 +30,7 @@ pub(crate) async fn handle(mut call: Call) -> Answered {
         repository: text("repo"),
         tag: text("tag"),
         tag_rules: call.policy().tag_rules(),
+        docker_version: call.version.daemon().to_owned(),
         comment: text("comment"),
         author: text("author"),
         pause: call.query.get("pause").is_none() || call.query.flag("pause"),

@@ -19,6 +19,8 @@ pub struct Commit {
     pub tag: String,
     /// Which tags are allowed.
     pub tag_rules: drydock_core::TagRules,
+    /// The version that is told of the daemon.
+    pub docker_version: String,
     /// A word on it.
     pub comment: String,
     /// Who made it.
@@ -77,6 +79,7 @@ impl Engine {
             parent: Some(definition.image),
             comment: command.comment,
             author: command.author,
+            docker_version: command.docker_version,
             container: Some(container),
             container_config: json(&definition.config),
             config: json(&config),

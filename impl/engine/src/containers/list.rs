@@ -130,8 +130,8 @@ impl<'a> Filters<'a> {
             exit_codes: command.exit_codes,
             names: compile(&filters.name),
             ids: compile(&filters.id),
-            imply_all: !filters.exited.is_empty()
-                || (filters.status_implies_all && filters.status.iter().any(|status| status == "exited")),
+            imply_all: filters.status_implies_all
+                && (!filters.exited.is_empty() || filters.status.iter().any(|status| status == "exited")),
         }
     }
 

@@ -348,7 +348,7 @@ fn network_mode(definition: &Definition) -> Result<Mode, StartFailure> {
     match host.network_mode.as_str() {
         "host" => Ok(Mode::Host),
         "none" => Ok(Mode::None),
-        "" | "bridge" => Ok(Mode::Bridge(Bridged {
+        "" | "default" | "bridge" => Ok(Mode::Bridge(Bridged {
             mac: parse_mac(&config.mac_address),
             publish: publish(config, host)?,
             ephemeral: if inside.high_ephemeral_ports { PortRange::OLD_EPHEMERAL } else { PortRange::EPHEMERAL },
