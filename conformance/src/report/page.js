@@ -8,6 +8,8 @@
   const shown = document.getElementById('shown');
   const PASS = run.verdicts.indexOf('pass');
   const STEP = 60;
+  const GLYPHS = { fail: '✗', error: '!', 'unexpected pass': '+', deviation: '≠', blocked: '⊘', pass: '✓', skipped: '…',
+    pending: '?', untestable: '∅' };
   const clauseById = new Map(run.clauses.map(clause => [clause.id, clause]));
   const state = { view: 'endpoint', verdicts: new Set(), chosen: null };
 
@@ -25,6 +27,9 @@
   const wanted = verdict => verdict >= 0 && (state.verdicts.size === 0 || state.verdicts.has(run.verdicts[verdict]));
   const matches = (needle, ...texts) => needle === '' || texts.some(text => text && text.toLowerCase().includes(needle));
   const needle = () => search.value.trim().toLowerCase();
+
+  // Text with what stands between backquotes as code.
+  const prose = text => text.split('`').map((part, at) => at % 2 ? make('code', {}, part) : part);
 
   // Checks of one endpoint and version that the filters leave.
   const checksOf = (endpoint, column) => {
@@ -104,14 +109,14 @@
         const ruling = clause.ruling ? make('small', { class: 'ruled', title: clause.ruling }, 'documented otherwise: ' + clause.ruling) : null;
         const reason = clause.reason ? make('small', {}, clause.reason) : null;
         body.append(make('tr', { class: 'clause' },
-          make('th', { scope: 'row' }, clause.text, make('small', { class: 'mono' }, clause.id), ruling, reason),
+          make('th', { scope: 'row' }, ...prose(clause.text), make('small', { class: 'mono' }, clause.id), ruling, reason),
           ...clause.verdicts.map((verdict, column) => {
             if (verdict < 0) return make('td', { class: 'v' }, make('span', { class: 'none' }, '–'));
             if (!wanted(verdict)) return make('td', { class: 'v' }, make('span', { class: 'none' }, '·'));
             const chosen = state.chosen && state.chosen.clause === clause.id && state.chosen.column === column;
             return make('td', { class: 'v ' + css(verdict) }, make('button', { type: 'button', class: chosen ? 'chosen' : null,
               title: run.verdicts[verdict], 'aria-label': clause.id + ' v' + run.versions[column] + ': ' + run.verdicts[verdict],
-              onclick: () => choose({ clause: clause.id, column }) }, verdict === PASS ? '✓' : run.verdicts[verdict].slice(0, 4)));
+              onclick: () => choose({ clause: clause.id, column }) }, GLYPHS[run.verdicts[verdict]]));
           })));
       }
       drawn = Math.min(left.length, drawn + STEP * 4);
@@ -170,7 +175,7 @@
     });
     if (check.clauses.length) {
       body.append(...section('Clauses', make('ul', { class: 'plain' }, ...check.clauses.map(id =>
-        make('li', {}, make('span', { class: 'mono' }, id), ' ', clauseById.has(id) ? clauseById.get(id).text : '')))));
+        make('li', {}, make('span', { class: 'mono' }, id), ' ', ...(clauseById.has(id) ? prose(clauseById.get(id).text) : []))))));
     }
     if (check.entries.length) {
       body.append(...section('Entries of the spec', make('ul', { class: 'plain mono' }, ...check.entries.map(entry => make('li', {}, entry)))));
@@ -189,7 +194,7 @@
       const clause = clauseById.get(chosen.clause);
       checks = run.checks.filter(check => check.verdicts[column] >= 0 && check.clauses.includes(chosen.clause));
       title = chosen.clause;
-      lead = make('p', {}, clause.text);
+      lead = make('p', {}, ...prose(clause.text));
     } else {
       checks = checksOf(chosen.endpoint, column);
       title = chosen.endpoint === null ? 'elsewhere' : pathOf(chosen.endpoint);
