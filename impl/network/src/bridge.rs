@@ -1,5 +1,6 @@
 //! The bridge: taken or made.
 
+use crate::marks::Marks;
 use crate::netlink::{
     Socket, add_address, bridge, dump_addresses, dump_routes, link_by_name, remove_link, rename_and_set_up, set_alias,
     set_link_up,
@@ -27,12 +28,12 @@ fn failed(what: &'static str) -> impl Fn(io::Error) -> Error {
     move |source| Error::Netlink { what, source }
 }
 
-/// `None`: there is to be none. `prefix` begins the names of this daemon's interfaces.
-pub(crate) fn open(config: &Config, prefix: &str, host: &Socket) -> Result<Option<BridgeLink>, Error> {
+/// `None`: there is to be none. `marks` are this daemon's.
+pub(crate) fn open(config: &Config, marks: &Marks, host: &Socket) -> Result<Option<BridgeLink>, Error> {
     let found = match &config.bridge {
         Bridge::None => return Ok(None),
         Bridge::Named(name) => named(name, host)?,
-        Bridge::Default => default(config, prefix, host)?,
+        Bridge::Default => default(config, marks, host)?,
     };
     match config.bip {
         Some(wanted) if wanted != found.address => {
@@ -53,13 +54,12 @@ fn named(name: &str, host: &Socket) -> Result<BridgeLink, Error> {
 }
 
 /// The one that an earlier life of this daemon made, or a new one of the first name that nobody has.
-fn default(config: &Config, prefix: &str, host: &Socket) -> Result<BridgeLink, Error> {
-    let ours = format!("drydock {}", config.exec_root.display());
+fn default(config: &Config, marks: &Marks, host: &Socket) -> Result<BridgeLink, Error> {
     let names = std::iter::once(DOCKER0.to_owned()).chain((0..OURS).map(|number| format!("drydock{number}")));
     let mut free = None;
     for name in names {
         match link_by_name(host, &name).map_err(failed("looking for the bridge"))? {
-            Some(link) if link.alias == ours && link.kind == "bridge" => return named(&name, host),
+            Some(link) if link.alias == marks.alias && link.kind == "bridge" => return named(&name, host),
             Some(_) => {}
             None => {
                 free.get_or_insert(name);
@@ -71,12 +71,13 @@ fn default(config: &Config, prefix: &str, host: &Socket) -> Result<BridgeLink, E
         Some(address) => address,
         None => free_network(host)?,
     };
-    make(&name, &ours, address, &format!("{prefix}-bridge"), host)
+    make(&name, address, marks, host)
 }
 
 /// Until it is whole, a new bridge has a name by which this daemon knows that it was killed half way.
-fn make(name: &str, alias: &str, address: Cidr, unfinished: &str, host: &Socket) -> Result<BridgeLink, Error> {
+fn make(name: &str, address: Cidr, marks: &Marks, host: &Socket) -> Result<BridgeLink, Error> {
     let failed = failed("making the bridge");
+    let unfinished = &format!("{}-bridge", marks.prefix);
     if let Some(link) = link_by_name(host, unfinished).map_err(&failed)? {
         host.request([remove_link(link.index)]).map_err(&failed)?;
     }
@@ -86,7 +87,7 @@ fn make(name: &str, alias: &str, address: Cidr, unfinished: &str, host: &Socket)
     let index = link.ok_or_else(|| Error::BridgeMissing(unfinished.to_owned()))?.index;
     let finish = || -> io::Result<()> {
         fault::point("network.bridge.finish")?;
-        host.request([add_address(index, address), set_alias(index, alias)])?;
+        host.request([add_address(index, address), set_alias(index, &marks.alias)])?;
         host.request([rename_and_set_up(index, name)])
     };
     finish().map_err(|source| {

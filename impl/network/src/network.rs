@@ -1,22 +1,19 @@
 //! The network as a whole.
 
-use crate::addresses::{Addresses, Lease};
+use crate::addresses::Lease;
 use crate::attachment::Held;
-use crate::bridge::{self, BridgeLink};
+use crate::bridge;
+use crate::bridged::{BridgedNetwork, FORWARDING};
 use crate::dying::Dying;
-use crate::netlink::{
-    Socket, add_address, add_default_route, dump_links, link_by_name, remove_link, set_container_link,
-};
-use crate::proxy::Proxy;
-use crate::publish::{Publication, Publisher};
-use crate::ready::{Pool, Ready, Recipe};
-use crate::rules::Rules;
+use crate::inherited::Inherited;
+use crate::marks::Marks;
+use crate::netlink::{Socket, dump_links, link_by_name, remove_link};
+use crate::publish::Publication;
 use crate::teardown::Teardown;
-use crate::{Attachment, Cidr, Config, Endpoint, Error, Link, Namespace, Port, PortRange, Publish, Record, namespace};
-use drydock_core::{Id, fault};
+use crate::{Attachment, Bridged, Config, Endpoint, Error, Info, Link, Mode, Namespace, Port, Record, namespace};
+use drydock_core::Id;
 use std::collections::HashMap;
 use std::fs;
-use std::io;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
@@ -37,84 +34,10 @@ pub(crate) struct Inner {
     live: Mutex<HashMap<Id, Record>>,
     bridged: Option<BridgedNetwork>,
     namespaces: PathBuf,
-    prefix: String,
+    marks: Marks,
     inherited: Mutex<Inherited>,
     down: AtomicBool,
 }
-
-#[derive(Debug)]
-struct BridgedNetwork {
-    bridge: BridgeLink,
-    gateway: Ipv4Addr,
-    addresses: Arc<Addresses>,
-    publisher: Publisher,
-    hairpin: bool,
-    icc: bool,
-    pool: Pool,
-}
-
-/// What an earlier daemon left, when this one began.
-#[derive(Debug, Default)]
-struct Inherited {
-    interfaces: Vec<(u32, String)>,
-    paths: Vec<PathBuf>,
-}
-
-/// How a container is attached. A container that shares another's network has no attachment of its own: it is started
-/// with the other's [`crate::Namespace`].
-#[derive(Clone, Debug)]
-pub enum Mode {
-    /// The daemon's own namespace.
-    Host,
-    /// A namespace with nothing but loopback.
-    None,
-    /// The bridge.
-    Bridge(Bridged),
-}
-
-/// How a container is attached to the bridge.
-#[derive(Clone, Debug)]
-pub struct Bridged {
-    /// Hardware address; `None`: `02:42:` and the four bytes of the IPv4 address.
-    pub mac: Option<[u8; 6]>,
-    /// Ports to publish, in this order.
-    pub publish: Vec<Publish>,
-    /// Where ports that name no host port come from.
-    pub ephemeral: PortRange,
-    /// The first address that a fresh network gives: 2 in older daemons (to 1.5.0), else 1 (recording
-    /// `network/addresses`). They count up from there and are not reused before all were used.
-    pub first_address: u8,
-    /// Whether the interface takes multicast packets: only 1.7.1's does (recordings `inside/default`).
-    pub multicast: bool,
-    /// Packets that the interface queues: 1000 up to 1.3.3, then none.
-    pub queue: u32,
-}
-
-impl Default for Bridged {
-    fn default() -> Self {
-        Self {
-            mac: None,
-            publish: Vec::new(),
-            ephemeral: PortRange::EPHEMERAL,
-            first_address: 1,
-            multicast: true,
-            queue: 0,
-        }
-    }
-}
-
-/// What `info` and warnings tell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Info {
-    /// The bridge's name and address; `None`: there is none.
-    pub bridge: Option<(String, Cidr)>,
-    /// Whether the kernel forwards IPv4 packets.
-    pub ipv4_forwarding: bool,
-}
-
-const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
-/// Whether packets within a bridge pass the rules; missing where the kernel has no such thing loaded.
-const BRIDGE_RULES: &str = "/proc/sys/net/bridge/bridge-nf-call-iptables";
 
 impl Network {
     /// Makes or takes the bridge, sets forwarding and rules, and begins to keep namespaces ready. Without the right to
@@ -125,14 +48,13 @@ impl Network {
     pub fn open(config: Config) -> Result<Self, Error> {
         let netlink = |source| Error::Netlink { what: "opening a socket", source };
         let host = Arc::new(Socket::open().map_err(netlink)?);
-        let tag = tag(&config);
-        let prefix = format!("vd{tag:04x}");
+        let marks = Marks::of(&config);
         let namespaces = config.exec_root.join("netns");
         let mkdir = |source| Error::File { what: "making", path: namespaces.clone(), source };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&namespaces).map_err(mkdir)?;
-        let inherited = Inherited::find(&host, &prefix, &namespaces)?;
-        let bridged = bridge::open(&config, &prefix, &host)?
-            .map(|bridge| BridgedNetwork::open(&config, bridge, &host, &prefix, tag))
+        let inherited = Inherited::find(&host, &marks, &namespaces)?;
+        let bridged = bridge::open(&config, &marks, &host)?
+            .map(|bridge| BridgedNetwork::open(&config, bridge, &host, &marks))
             .transpose()?;
         Ok(Self(Arc::new(Inner {
             teardown: Teardown::start().map_err(Error::Namespace)?,
@@ -141,7 +63,7 @@ impl Network {
             live: Mutex::default(),
             bridged,
             namespaces,
-            prefix,
+            marks,
             inherited: Mutex::new(inherited),
             down: AtomicBool::new(false),
         })))
@@ -348,7 +270,7 @@ impl Inner {
             let links =
                 dump_links(&self.host).map_err(|source| Error::Netlink { what: "reading interfaces", source })?;
             let mut left = links.into_iter().filter(|link| {
-                link.name.starts_with(&self.prefix)
+                link.is_container_end_of(&self.marks)
                     && !live.values().any(|record| record.interface() == Some(link.name.as_str()))
             });
             if Instant::now() > patience {
@@ -368,95 +290,11 @@ impl Record {
     }
 }
 
-impl BridgedNetwork {
-    fn open(config: &Config, bridge: BridgeLink, host: &Arc<Socket>, prefix: &str, tag: u16) -> Result<Self, Error> {
-        let range = config.fixed_cidr.unwrap_or(bridge.address);
-        if !(bridge.address.contains(range.network()) && range.prefix_len >= bridge.address.prefix_len) {
-            return Err(Error::NotWithin { inner: range, outer: bridge.address });
-        }
-        let gateway = config.default_gateway.unwrap_or(bridge.address.address);
-        if config.ip_forward {
-            set_sysctl(FORWARDING, "1")?;
-        }
-        if !config.icc && std::path::Path::new(BRIDGE_RULES).exists() {
-            set_sysctl(BRIDGE_RULES, "1")?;
-        }
-        if !config.userland_proxy {
-            set_sysctl(&format!("/proc/sys/net/ipv4/conf/{}/route_localnet", bridge.name), "1")?;
-        }
-        let rules = config.iptables.then(|| Rules::open(config, &bridge, tag)).transpose()?;
-        let recipe = Recipe {
-            host: Arc::clone(host),
-            bridge: bridge.index,
-            mtu: config.mtu,
-            hairpin: !config.userland_proxy,
-            prefix: prefix.to_owned(),
-        };
-        // The low bits of the time: names of the next life differ from this one's.
-        let first = drydock_core::Timestamp::now().subsec_nanos();
-        Ok(Self {
-            gateway,
-            addresses: Arc::new(Addresses::new(range, [bridge.address.address, gateway])),
-            publisher: Publisher {
-                ports: Arc::default(),
-                rules: rules.map(Arc::new),
-                proxy: config.userland_proxy.then(Proxy::start).transpose()?,
-                address: config.publish_address,
-            },
-            hairpin: !config.userland_proxy,
-            icc: config.icc,
-            pool: Pool::start(recipe, config.ready, first)?,
-            bridge,
-        })
-    }
-
-    /// Sets up the container's end from outside.
-    fn configure(&self, ready: &Ready, address: Ipv4Addr, mac: [u8; 6], how: &Bridged) -> Result<(), Error> {
-        let address = Cidr { address, prefix_len: self.bridge.address.prefix_len };
-        fault::point("network.endpoint.configure")
-            .and_then(|()| {
-                ready.inside.request([
-                    set_container_link(ready.inner, mac, how.multicast, how.queue),
-                    add_address(ready.inner, address),
-                    add_default_route(ready.inner, self.gateway),
-                ])
-            })
-            .map_err(|source| Error::Netlink { what: "setting up a container's interface", source })
-    }
-}
-
-impl Inherited {
-    fn find(host: &Socket, prefix: &str, namespaces: &PathBuf) -> Result<Self, Error> {
-        let links = dump_links(host).map_err(|source| Error::Netlink { what: "reading interfaces", source })?;
-        let ours = links.into_iter().filter(|link| link.kind == "veth" && link.name.starts_with(prefix));
-        let paths = fs::read_dir(namespaces)
-            .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
-            .map_err(|source| Error::File { what: "reading", path: namespaces.clone(), source })?;
-        Ok(Self { interfaces: ours.map(|link| (link.index, link.name)).collect(), paths })
-    }
-}
-
-/// Tells this daemon from others on the machine, whatever its process.
-fn tag(config: &Config) -> u16 {
-    let bytes = config.exec_root.as_os_str().as_encoded_bytes();
-    let hash = bytes.iter().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
-    (hash >> 16) as u16 ^ hash as u16
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn mac_text(mac: [u8; 6]) -> String {
     let [a, b, c, d, e, f] = mac;
     format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}")
-}
-
-/// A read-only `/proc/sys` that already says so is fine.
-fn set_sysctl(path: &str, value: &str) -> Result<(), Error> {
-    let set = fs::write(path, value);
-    if set.is_err() && fs::read_to_string(path).is_ok_and(|now| now.trim() == value) {
-        return Ok(());
-    }
-    set.map_err(|source: io::Error| Error::File { what: "setting", path: path.into(), source })
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

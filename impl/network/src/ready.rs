@@ -1,6 +1,7 @@
 //! Namespaces kept ready, so that nobody waits for the kernel's slowest work.
 
-use crate::netlink::{Socket, Veth, link_by_name, set_hairpin};
+use crate::marks::Marks;
+use crate::netlink::{Socket, Veth, link_by_name, set_alias, set_hairpin};
 use crate::{Error, namespace};
 use drydock_core::fault;
 use std::collections::VecDeque;
@@ -32,24 +33,22 @@ pub(crate) struct Recipe {
     pub(crate) bridge: u32,
     pub(crate) mtu: u32,
     pub(crate) hairpin: bool,
-    /// What the host's ends' names begin with.
-    pub(crate) prefix: String,
+    pub(crate) marks: Marks,
 }
 
 impl Recipe {
     fn make(&self, serial: u32) -> io::Result<Ready> {
         fault::point("network.ready.make")?;
         let new = namespace::create()?;
-        let name = format!("{}{serial:x}", self.prefix);
+        let name = format!("{}{serial:x}", self.marks.prefix);
         let pair =
             Veth { name: &name, bridge: self.bridge, mtu: self.mtu, peer: INSIDE, namespace: new.namespace.as_fd() };
         self.host.request([pair.create()])?;
         let gone = || io::Error::from(io::ErrorKind::NotFound);
         let outer = link_by_name(&self.host, &name)?.ok_or_else(gone)?.index;
         let inner = link_by_name(&new.inside, INSIDE)?.ok_or_else(gone)?.index;
-        if self.hairpin {
-            self.host.request([set_hairpin(outer)])?;
-        }
+        let hairpin = self.hairpin.then(|| set_hairpin(outer));
+        self.host.request([set_alias(outer, &self.marks.alias)].into_iter().chain(hairpin))?;
         Ok(Ready { namespace: new.namespace, inside: new.inside, inner, outer, name })
     }
 }

@@ -4,6 +4,7 @@
 //! `DOCKER` where our bridge is `docker0`, so that nobody else has it, else one named after this daemon.
 
 use crate::bridge::{BridgeLink, DOCKER0};
+use crate::marks::Marks;
 use crate::{Cidr, Config, Error, Port, Published};
 use drydock_core::fault;
 use std::fmt::Write as _;
@@ -35,8 +36,8 @@ pub(crate) type Rule = (Table, String);
 
 impl Rules {
     /// Sets the daemon's rules, and removes what an earlier life left; containers' rules come back by claims.
-    pub(crate) fn open(config: &Config, bridge: &BridgeLink, tag: u16) -> Result<Self, Error> {
-        let chain = if bridge.name == DOCKER0 { "DOCKER".to_owned() } else { format!("DRYDOCK-{tag:04X}") };
+    pub(crate) fn open(config: &Config, bridge: &BridgeLink, marks: &Marks) -> Result<Self, Error> {
+        let chain = if bridge.name == DOCKER0 { "DOCKER".to_owned() } else { marks.chain.clone() };
         let loopback = !config.userland_proxy;
         let rules = Self { bridge: bridge.name.clone(), chain, loopback, transaction: Mutex::new(()) };
         let network = bridge.address.truncated();

@@ -3,6 +3,7 @@
 use super::message::{Message, attributes, text, u16_at, u32_at, u64_at};
 use super::socket::Socket;
 use crate::Statistics;
+use crate::marks::Marks;
 use nix::libc;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -26,6 +27,13 @@ pub(crate) struct Link {
     pub(crate) kind: String,
     /// As the kernel of the link's own side counts.
     pub(crate) statistics: Statistics,
+}
+
+impl Link {
+    /// Whether this is the host's end of a container's pair.
+    pub(crate) fn is_container_end_of(&self, daemon: &Marks) -> bool {
+        self.kind == "veth" && self.alias == daemon.alias
+    }
 }
 
 fn info(family: i32, index: u32, flags: u32, change: u32) -> [u8; INFO] {
