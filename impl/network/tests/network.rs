@@ -275,3 +275,30 @@ fn killed_at_any_point_a_daemon_leaves_nothing_to_the_next_but_the_bridge() {
         }
     });
 }
+
+#[test]
+fn two_daemons_beside_each_other_do_not_meet() {
+    in_sandbox(|sandbox| {
+        let open = |name| Network::open(Config::new(sandbox.exec_root().join(name))).unwrap();
+        let [first, second] = ["one", "other"].map(open);
+        let bridges = [&first, &second].map(|network| network.info().bridge.unwrap().0);
+        assert_eq!(bridges, ["docker0", "drydock0"]);
+        let [kept, left] = [&first, &second].map(|network| network.attach(&Id::random(), &bridge()).unwrap());
+        let rules = sandbox.rules();
+        left.leave();
+        second.shutdown();
+        let second = open("other");
+        second.sweep().unwrap();
+        second.shutdown();
+        let count = |text: &str| text.lines().count();
+        assert_eq!(count(&sandbox.rules()), count(&rules));
+
+        let endpoint = kept.record().endpoint.clone().unwrap();
+        let server = TcpListener::bind((endpoint.gateway, 0)).unwrap();
+        let port = server.local_addr().unwrap().port();
+        inside(&kept, || TcpStream::connect((endpoint.gateway, port)).unwrap());
+        drop(kept);
+        first.shutdown();
+        assert_eq!(sandbox::interfaces(), ["docker0", "drydock0", "lo"]);
+    });
+}
