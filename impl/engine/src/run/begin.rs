@@ -13,6 +13,7 @@ use crate::snapshot::NetworkSettings;
 use crate::state::{Exit, Exited, Running};
 use crate::undo::Undo;
 use crate::{Engine, Error, HostConfig, StartFailure, links, volumes};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 impl Engine {
@@ -237,8 +238,8 @@ fn network_settings(
     }
     NetworkSettings {
         bridge: endpoint.bridge.clone(),
-        endpoint_id: String::new(),
-        network_id: String::new(),
+        endpoint_id: made_of(&(&sandbox_key, &endpoint.mac)),
+        network_id: made_of(&(&endpoint.bridge, endpoint.gateway)),
         sandbox_key,
         gateway: endpoint.gateway.to_string(),
         ip_address: endpoint.address.to_string(),
@@ -249,6 +250,17 @@ fn network_settings(
         hairpin_mode: endpoint.hairpin,
         ports: Some(ports),
     }
+}
+
+/// An id that is the same as long as what it is made of is.
+fn made_of(what: &impl Hash) -> String {
+    (0..4u8)
+        .map(|part| {
+            let mut hasher = DefaultHasher::new();
+            (part, what).hash(&mut hasher);
+            format!("{:016x}", hasher.finish())
+        })
+        .collect()
 }
 
 /// The link-local address that follows from a hardware address `02:42:ac:11:00:02`: `fe80::42:acff:fe11:2`.
