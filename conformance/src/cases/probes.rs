@@ -55,7 +55,12 @@ pub fn right_requests<'e>(
             && !candidate.front
             && candidate.outcome.when.0.is_empty()
         {
-            right.entry(endpoint.id.clone()).or_insert_with(|| exchange.request.clone());
+            right.entry(endpoint.id.clone()).or_insert_with(|| {
+                let mut request = exchange.request.clone();
+                // A probe may have another body.
+                request.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("Content-Length"));
+                request
+            });
         }
     }
     right

@@ -20,7 +20,7 @@ use super::{
 use crate::exchange::{Client, Content, Conversation, Exchange, Limits, NoAnswer, Request, RequestBody};
 
 /// How long an answer may take that the genuine daemon gave at once.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a state may take to be reached that the recording shows reached.
 const SETTLING: Duration = Duration::from_millis(2500);
 /// How much of a lane's time may go into waiting for states that never come.

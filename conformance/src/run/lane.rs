@@ -344,7 +344,7 @@ struct Broken {
 
 impl Broken {
     fn note(&mut self, step: &Step, live: &Exchange) {
-        let success = |status: Option<u16>| status.is_some_and(|status| (101..400).contains(&status));
+        let success = |status: Option<u16>| status.is_some_and(|status| (101..300).contains(&status));
         let sets_up = step.request.method == "POST" && success(step.recorded.status());
         if !sets_up {
             return;

@@ -139,7 +139,7 @@ fn theirs(
     let word = |key: &str| about.as_ref().and_then(|about| about.get(key)?.as_str()).unwrap_or("?").to_owned();
     let daemon = format!("{} (API {})", word("Version"), word("ApiVersion"));
     let manners = Manners::begin(client).map_err(unreachable)?;
-    manners.load_image(&options.image.archive).map_err(unreachable)?;
+    manners.load_image(&options.image).map_err(unreachable)?;
     let registry = manners.registry();
 
     let units: Vec<Unit<'_>> = plans
@@ -184,7 +184,7 @@ fn theirs(
     };
     let mut findings = each(options, interrupt, &units, work);
     for unit in alone.iter().take_while(|_| !interrupt.is_set()) {
-        manners.load_image(&options.image.archive).map_err(unreachable)?;
+        manners.load_image(&options.image).map_err(unreachable)?;
         findings.extend(work(unit));
     }
     let mut remarks = manners.end(&options.run);

@@ -9,7 +9,10 @@ use serde_json::Value;
 
 use crate::{
     exchange::{Address, Client, Limits, Request},
-    recorded::registry::{Registry, RegistryError},
+    recorded::{
+        Image,
+        registry::{Registry, RegistryError},
+    },
 };
 
 /// What was there before, and how to be gone again.
@@ -37,18 +40,23 @@ impl<'c> Manners<'c> {
         Ok(Self { client, before: Snapshot::take(client)? })
     }
 
-    /// Brings the suite's image, through the daemon's API.
-    pub(super) fn load_image(&self, archive: &[u8]) -> Result<(), String> {
-        let request = Request::new("POST", "/images/load").content("application/x-tar", archive.to_vec());
-        let loaded = self.client.send_within(request, Limits::default().within(Duration::from_secs(60)));
-        match loaded.status() {
-            Some(200) => {}
-            _ => return Err(format!("loading the suite's image: {}", loaded.show_answer())),
+    /// Brings the suite's image, through the daemon's API. A daemon that no longer reads archives of these versions
+    /// gets its file system imported.
+    pub(super) fn load_image(&self, image: &Image) -> Result<(), String> {
+        let slowly = Limits::default().within(Duration::from_secs(60));
+        let is_there = || self.client.send(Request::new("GET", "/images/busybox/json")).status() == Some(200);
+        let load = Request::new("POST", "/images/load").content("application/x-tar", image.archive.clone());
+        let loaded = self.client.send_within(load, slowly);
+        if loaded.status() == Some(200) && is_there() {
+            return Ok(());
         }
-        match self.client.send(Request::new("GET", "/images/busybox/json")).status() {
-            Some(200) => Ok(()),
-            _ => Err("the suite's image was loaded and is not there".to_owned()),
+        let import = Request::new("POST", "/images/create?fromSrc=-&repo=busybox&tag=latest");
+        let import = import.content("application/x-tar", image.layer.clone());
+        let imported = self.client.send_within(import, slowly);
+        if imported.status() == Some(200) && is_there() {
+            return Ok(());
         }
+        Err(format!("loading the suite's image: {}importing it: {}", loaded.show_answer(), imported.show_answer()))
     }
 
     /// The suite's registry where the daemon will look for it: on the loopback of its own network namespace.

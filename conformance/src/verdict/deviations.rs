@@ -3,7 +3,8 @@
 //! ```toml
 //! [[deviation]]
 //! check = "case containers.create/*"      # or clause = "api.containers.create.0*"
-//! versions = ["1.14", "1.18"]             # half-open; all if absent
+//! from = "1.15"                           # the first version; the first of all if absent
+//! until = "1.18"                          # the version from which it is so no longer; none if absent
 //! expect = "fail"                         # or "blocked", "error"
 //! reason = "answers as API 1.41 whatever the prefix"
 //! link = "https://…"                      # where it is documented, if anywhere
@@ -11,7 +12,7 @@
 
 use std::path::{Path, PathBuf};
 
-use drydock_spec::Range;
+use drydock_spec::Version;
 use serde::Deserialize;
 
 use super::{Finding, Verdict};
@@ -35,9 +36,12 @@ pub struct Deviation {
     /// Clauses by id, `*` standing for anything.
     #[serde(default)]
     pub clause: Option<String>,
-    /// The versions; all if absent.
+    /// The first version; the first of all if absent.
     #[serde(default)]
-    pub versions: Range,
+    pub from: Option<Version>,
+    /// The version from which it is so no longer; none if absent.
+    #[serde(default)]
+    pub until: Option<Version>,
     /// What the check says of this daemon.
     #[serde(default = "fail")]
     pub expect: Verdict,
@@ -127,7 +131,8 @@ impl std::fmt::Display for Deviation {
 
 impl Deviation {
     fn speaks_of(&self, finding: &Finding) -> bool {
-        self.versions.contains(finding.version)
+        self.from.is_none_or(|from| finding.version >= from)
+            && self.until.is_none_or(|until| finding.version < until)
             && self.check.as_ref().is_none_or(|glob| matches(glob, &finding.check))
             && self.clause.as_ref().is_none_or(|glob| finding.clauses.iter().any(|clause| matches(glob, clause)))
             && (finding.verdict == Verdict::Pass
@@ -182,7 +187,7 @@ mod tests {
             reason = "never"
             [[deviation]]
             check = "case b"
-            versions = ["1.14", "1.19"]
+            until = "1.19"
             reason = "older only"
         "#;
         let deviations = Deviations::parse(file).unwrap();
