@@ -84,7 +84,7 @@ pub(crate) enum Phase {
     Running(Box<Live>),
     Paused(Box<Live>),
     /// Between two runs.
-    Waiting(Exited, Alarm),
+    Waiting(Exited, #[expect(dead_code, reason = "held, never read")] Alarm),
     Exited(Exited),
     Dead(Exited),
     /// Removed: nobody finds it any more, those that did before see this.
