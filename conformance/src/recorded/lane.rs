@@ -1,7 +1,7 @@
 //! Runs scripts on a live daemon, one after the other, as they were recorded.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{
         LazyLock,
         atomic::{AtomicBool, Ordering},
@@ -43,11 +43,30 @@ pub struct Lane<'a> {
     naming: &'a Naming,
     stop: &'a AtomicBool,
     ids: HashMap<String, String>,
-    /// What is left to remove: containers by id.
-    containers: Vec<String>,
+    made: Made,
     settling_left: Duration,
     /// The step before started a container, whose command may still be at its first work.
     just_started: bool,
+}
+
+/// What scripts made, whether it still exists or not.
+#[derive(Clone, Debug, Default)]
+pub struct Made {
+    /// Ids of containers.
+    pub containers: Vec<String>,
+    /// Ids of images, without their algorithm.
+    pub images: BTreeSet<String>,
+    /// Tags that images were given: `repository:tag`.
+    pub tags: BTreeSet<String>,
+}
+
+impl Made {
+    /// Adds what another lane made.
+    pub fn extend(&mut self, other: Made) {
+        self.containers.extend(other.containers);
+        self.images.extend(other.images);
+        self.tags.extend(other.tags);
+    }
 }
 
 /// A step that was run.
@@ -63,7 +82,7 @@ impl<'a> Lane<'a> {
     /// A lane on the daemon behind `client`, which ends early when `stop` is set.
     pub fn new(client: &'a Client, naming: &'a Naming, stop: &'a AtomicBool) -> Self {
         let ids = IMAGES.iter().map(|(key, id)| ((*key).to_owned(), (*id).to_owned())).collect();
-        Self { client, naming, stop, ids, containers: Vec::new(), settling_left: SETTLING_IN_ALL, just_started: false }
+        Self { client, naming, stop, ids, made: Made::default(), settling_left: SETTLING_IN_ALL, just_started: false }
     }
 
     /// Runs a script and gives its steps in order, as far as it came.
@@ -143,6 +162,12 @@ impl<'a> Lane<'a> {
     /// Remembers the ids that an answer brings.
     fn learn(&mut self, scenario: &str, step: &Step, live: &Exchange) {
         let Ok(response) = &live.answer else { return };
+        if step.request.method == "POST" && response.status < 300 {
+            self.made.tags.extend(tag(&live.request));
+            let lines = response.json_lines().unwrap_or_default();
+            let named = lines.iter().filter_map(|line| line.get("status").or(line.get("Id"))?.as_str()).map(bare);
+            self.made.images.extend(named.filter(|id| id.len() == 64));
+        }
         let is = |method: &str, end: &str| step.request.method == method && step.request.path().ends_with(end);
         let id = response.json().and_then(|body| body.get("Id").and_then(Value::as_str).map(bare));
         if let Some(id) = id {
@@ -153,7 +178,7 @@ impl<'a> Lane<'a> {
                 // The recordings' placeholders hold the first twenty characters of a name.
                 let name: String = name.chars().take(20).collect();
                 self.ids.insert(format!("c:{name}"), id.clone());
-                self.containers.push(id.clone());
+                self.made.containers.push(id.clone());
             }
             if is("GET", "/images/busybox/json") {
                 self.ids.insert("i:busybox".to_owned(), id);
@@ -166,10 +191,19 @@ impl<'a> Lane<'a> {
         self.ids.insert(key.to_owned(), bare(id));
     }
 
-    /// The containers that scripts made, whether they still exist or not.
-    pub fn containers(&self) -> &[String] {
-        &self.containers
+    /// What the scripts made.
+    pub fn into_made(self) -> Made {
+        self.made
     }
+}
+
+/// The tag that a request gives an image.
+fn tag(request: &Request) -> Option<String> {
+    let query = request.query()?;
+    let value = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+    let named = value("repo").or(value("t")).or(value("fromImage")).filter(|name| !name.is_empty())?;
+    let has_tag = named.rsplit('/').next().is_some_and(|last| last.contains(':'));
+    Some(if has_tag { named.to_owned() } else { format!("{named}:{}", value("tag").unwrap_or("latest")) })
 }
 
 /// An id without its algorithm.
@@ -243,4 +277,33 @@ fn date(exchange: &Exchange) -> Option<u64> {
     let date = exchange.answer.as_ref().ok()?.header("Date")?;
     let date = jiff::fmt::rfc2822::parse(&date.replace("GMT", "+0000")).ok()?;
     u64::try_from(date.timestamp().as_second()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_tells_the_tag_that_it_gives() {
+        for (target, expected) in [
+            ("/images/busybox/tag?repo=t1&tag=v1", Some("t1:v1")),
+            ("/images/busybox/tag?repo=reg.example.com:5000/a/b&tag=x", Some("reg.example.com:5000/a/b:x")),
+            ("/images/busybox/tag?repo=t4:v2", Some("t4:v2")),
+            ("/build?t=bi", Some("bi:latest")),
+            ("/images/create?fromImage=127.0.0.1:5000/lib/hello", Some("127.0.0.1:5000/lib/hello:latest")),
+            ("/commit?container=cm", None),
+            ("/containers/a/start", None),
+        ] {
+            assert_eq!(tag(&Request::new("POST", target)).as_deref(), expected, "{target}");
+        }
+    }
+
+    #[test]
+    fn times_of_a_recorded_scenario_become_those_of_now() {
+        let shift = Shift { recorded: 1_795_500_000..1_795_500_300, now: 2_000_000_000 };
+        let moved = shift.apply("/events?since=1795500100&until=1795500200");
+        assert!(moved.starts_with("/events?since=2000000000&until="), "{moved}");
+        assert!(!moved.contains("17955"), "{moved}");
+        assert_eq!(shift.apply("/logs?since=1000000000"), "/logs?since=1000000000");
+    }
 }

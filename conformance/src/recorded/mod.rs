@@ -15,7 +15,7 @@ mod script;
 
 pub use bodies::{Bodies, Image};
 pub use compare::{Comparison, compare};
-pub use lane::{Lane, Ran};
+pub use lane::{Lane, Made, Ran};
 pub use naming::Naming;
 pub use script::{Script, Step, scripts};
 

@@ -12,7 +12,7 @@ use crate::{
     cases::{self, ContainerState, Ledger, OBJECT, RightRequests, Situation},
     exchange::{Client, Exchange, Limits, NoAnswer, Origin, Request},
     judging::{self, Standing},
-    recorded::{Comparison, Lane, Naming, Ran, Script, Step, compare},
+    recorded::{Comparison, Lane, Made, Naming, Ran, Script, Step, compare},
     scenarios::{self, Seen},
     verdict::{Evidence, Finding, How, ShownExchange, Verdict, matches},
 };
@@ -35,14 +35,14 @@ pub(super) struct Place<'a> {
 /// Scenarios that need the registry and file server beside the daemon.
 const NEED_REGISTRY: [&str; 4] = ["images.create/", "images.push/", "auth/", "build/"];
 
-/// Runs the scripts; gives the findings, and the containers that were made.
+/// Runs the scripts; gives the findings, and what was made.
 pub(super) fn run(
     place: &Place<'_>,
     scripts: &[&Script],
     with_scenarios: bool,
     interrupt: &Interrupt,
     progress: Progress<'_>,
-) -> (Vec<Finding>, Vec<String>) {
+) -> (Vec<Finding>, Made) {
     let mut lane = Lane::new(place.client, place.naming, interrupt.flag());
     if !place.own {
         lane.knows("i:busybox", &busybox(place.client).unwrap_or_default());
@@ -75,7 +75,7 @@ pub(super) fn run(
     }
     let Judge { ledger, mut findings, .. } = judge;
     findings.extend(ledger.into_findings());
-    (findings, lane.containers().to_vec())
+    (findings, lane.into_made())
 }
 
 fn busybox(client: &Client) -> Option<String> {

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     cases::{Ledger, RightRequests, Situation, right_requests},
     exchange::{Client, Limits, Recordings, Request},
-    recorded::{BESIDE_THE_API, Bodies, Naming, Script, registry::Registry, scripts},
+    recorded::{BESIDE_THE_API, Bodies, Made, Naming, Script, registry::Registry, scripts},
     scenarios,
     verdict::{self, Finding, How},
 };
@@ -166,6 +166,7 @@ fn theirs(
         })
         .collect();
     progress(Event::Planned(units.iter().chain(&alone).map(|unit| unit.scripts.len()).sum()));
+    let made: Mutex<Made> = Mutex::default();
     let work = |unit: &Unit<'_>| {
         let naming = Naming::prefixed(&format!("{}-{}-", options.run, unit.plan.version.minor()));
         let place = Place {
@@ -178,8 +179,9 @@ fn theirs(
             own: false,
             right: &unit.plan.right,
         };
-        let (findings, containers) = lane::run(&place, &unit.scripts, unit.scenarios, interrupt, progress);
-        manners.remove_containers(&containers);
+        let (findings, of_unit) = lane::run(&place, &unit.scripts, unit.scenarios, interrupt, progress);
+        manners.remove_containers(&of_unit.containers);
+        made.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).extend(of_unit);
         findings
     };
     let mut findings = each(options, interrupt, &units, work);
@@ -187,7 +189,8 @@ fn theirs(
         manners.load_image(&options.image).map_err(unreachable)?;
         findings.extend(work(unit));
     }
-    let mut remarks = manners.end(&options.run);
+    let made = made.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut remarks = manners.end(&options.run, &made);
     if let Err(why) = registry {
         remarks.push(format!("pull and push are blocked: {why}"));
     }

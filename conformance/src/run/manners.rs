@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::{
     exchange::{Address, Client, Limits, Request},
     recorded::{
-        Image,
+        Image, Made,
         registry::{Registry, RegistryError},
     },
 };
@@ -32,6 +32,8 @@ struct Snapshot {
     tags: BTreeMap<String, String>,
     /// All image ids.
     images: BTreeSet<String>,
+    /// Parents of images.
+    parents: BTreeMap<String, String>,
 }
 
 impl<'c> Manners<'c> {
@@ -84,19 +86,22 @@ impl<'c> Manners<'c> {
     }
 
     /// Removes what is left, puts back tags that the run's image took, and tells what differs from before.
-    pub(super) fn end(&self, run: &str) -> Vec<String> {
+    pub(super) fn end(&self, run: &str, made: &Made) -> Vec<String> {
         let Ok(now) = Snapshot::take(self.client) else {
             return vec!["the target no longer answers, so what the run left there is unknown".to_owned()];
         };
-        // By name, or made of an image that came with the run, as what builds leave.
+        let images = self.images_of_run(&now, made);
+        // By name, or made of an image of the run, as what builds leave.
         let is_ours = |id: &String, name: &String| {
-            name.contains(run) || now.images_of.get(id).is_some_and(|image| !self.before.images.contains(image))
+            name.contains(run) || now.images_of.get(id).is_some_and(|id| images.contains(id))
         };
         let ours: Vec<String> =
             now.containers.iter().filter(|(id, name)| is_ours(id, name)).map(|(id, _)| id.clone()).collect();
         self.remove_containers(&ours);
-        for (tag, _) in now.tags.iter().filter(|(tag, _)| !self.before.tags.contains_key(*tag)) {
-            self.client.send(Request::new("DELETE", format!("/images/{tag}?force=1")));
+        for (tag, id) in now.tags.iter().filter(|(tag, _)| !self.before.tags.contains_key(*tag)) {
+            if images.contains(id) || made.tags.contains(tag) {
+                self.client.send(Request::new("DELETE", format!("/images/{tag}?force=1")));
+            }
         }
         for (tag, id) in self.before.tags.iter().filter(|(tag, id)| now.tags.get(*tag) != Some(*id)) {
             let (repository, label) = tag.rsplit_once(':').unwrap_or((tag, "latest"));
@@ -106,8 +111,8 @@ impl<'c> Manners<'c> {
         // Children go before their parents, so it takes as many rounds as there are layers.
         for _ in 0..40 {
             let Ok(now) = Snapshot::take(self.client) else { break };
-            let left: Vec<&String> = now.images.difference(&self.before.images).collect();
-            let removed = left.iter().filter(|id| {
+            let left = images.iter().filter(|id| now.images.contains(*id));
+            let removed = left.filter(|id| {
                 let gone = self.client.send(Request::new("DELETE", format!("/images/{id}?force=1")));
                 gone.status() == Some(200)
             });
@@ -118,22 +123,50 @@ impl<'c> Manners<'c> {
         self.differences()
     }
 
+    /// The images that came with the run: brought or made by it, or built on one that was. Others may pull and build
+    /// at the same time: theirs are none of these.
+    fn images_of_run(&self, now: &Snapshot, made: &Made) -> BTreeSet<String> {
+        let is_new = |id: &&String| !self.before.images.contains(*id);
+        let bare = |id: &str| id.strip_prefix("sha256:").unwrap_or(id).to_owned();
+        let is_named = |id: &&String| {
+            made.images.contains(&bare(id))
+                || now.tags.iter().any(|(tag, of)| of == *id && (tag == "busybox:latest" || made.tags.contains(tag)))
+        };
+        let mut ours: BTreeSet<String> = now.images.iter().filter(is_new).filter(is_named).cloned().collect();
+        loop {
+            let child = |id: &&String| now.parents.get(*id).is_some_and(|parent| ours.contains(parent));
+            let parent = |id: &&String| ours.iter().any(|child| now.parents.get(child) == Some(*id));
+            let related: Vec<String> = now
+                .images
+                .iter()
+                .filter(is_new)
+                .filter(|id| !ours.contains(*id) && (child(id) || parent(id)))
+                .cloned()
+                .collect();
+            if related.is_empty() {
+                return ours;
+            }
+            ours.extend(related);
+        }
+    }
+
     fn differences(&self) -> Vec<String> {
         let Ok(now) = Snapshot::take(self.client) else {
             return vec!["the target no longer answers, so what the run left there is unknown".to_owned()];
         };
         let mut found = Vec::new();
+        let since = |what: String| format!("new or gone since the run began, by the run or by others: {what}");
         for (id, name) in now.containers.iter().filter(|(id, _)| !self.before.containers.contains_key(*id)) {
-            found.push(format!("left behind: container {name} ({id})"));
+            found.push(since(format!("container {name} ({id})")));
         }
         for (id, name) in self.before.containers.iter().filter(|(id, _)| !now.containers.contains_key(*id)) {
-            found.push(format!("gone since the run began: container {name} ({id})"));
+            found.push(since(format!("container {name} ({id})")));
         }
-        for id in now.images.difference(&self.before.images) {
-            found.push(format!("left behind: image {id}"));
+        for id in now.images.symmetric_difference(&self.before.images) {
+            found.push(since(format!("image {id}")));
         }
         for (tag, _) in self.before.tags.iter().filter(|(tag, id)| now.tags.get(*tag) != Some(*id)) {
-            found.push(format!("changed since the run began: tag {tag}"));
+            found.push(since(format!("tag {tag}")));
         }
         if found.is_empty() {
             found.push("the target has the same containers, images and tags as before the run".to_owned());
@@ -162,6 +195,7 @@ impl Snapshot {
                     snapshot.tags.insert(tag.to_owned(), id.clone());
                 }
             }
+            snapshot.parents.insert(id.clone(), text(&image["ParentId"]));
             snapshot.images.insert(id);
         }
         for container in list("/containers/json?all=1")? {
