@@ -88,11 +88,10 @@ impl Policy {
     }
 
     pub(crate) fn deleting(self) -> DeletePolicy {
-        let newer = self.has(Behaviour::ImagesForceDeletesAllTags);
         DeletePolicy {
             check_use_first: true,
-            force_takes_all_repositories: newer,
-            parent_in_several_repositories_refused: newer,
+            force_takes_all_repositories: self.has(Behaviour::ImagesForceDeletesAllTags),
+            parent_in_several_repositories_refused: self.has(Behaviour::ImagesDeleteTellsOfParentsTags),
         }
     }
 

@@ -80,6 +80,8 @@ fn what_makes_no_sense_is_refused() {
     assert!(matches!(refused(&images, root, &no_layer), Error::ArchiveLacks(_)));
     let no_json = Archive::new().file(&format!("{name}/json"), "{").done();
     assert!(matches!(refused(&images, root, &no_json), Error::ArchiveJson { .. }));
+    let nor_layer = Archive::new().file(&format!("{name}/json"), "{").file(&format!("{name}/layer.tar"), "x").done();
+    assert!(matches!(refused(&images, root, &nor_layer), Error::ArchiveJson { .. }));
     let whole = || Archive::new().image(id(1), None, &layer("a", "1"));
     let to_nothing = whole().repositories(json!({"a": {"b": id(7)}})).done();
     assert!(matches!(refused(&images, root, &to_nothing), Error::ArchiveLacks(_)));

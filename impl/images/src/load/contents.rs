@@ -34,6 +34,9 @@ enum Stored {
     Known(Option<Layer>),
     /// Of no use to anyone: no byte of it was there.
     Nothing,
+    /// Damaged. Told only when an image asks for it: what is wrong with the image itself comes first
+    /// (`images.load-save/all`, `load-bad-json`).
+    Refused(LayerError),
 }
 
 impl Contents {
@@ -89,7 +92,10 @@ impl Contents {
         if entry.extents.is_some() {
             return Err(LayerError::from(ArchiveError::Malformed("a layer's archive that is sparse")).into());
         }
-        let stored = layer(store, &parts, entry, reader)?;
+        let stored = match layer(store, &parts, entry, reader) {
+            Err(Error::Layers(error @ LayerError::Archive(_))) => Stored::Refused(error),
+            stored => stored?,
+        };
         self.layers.insert(path, stored);
         Ok(())
     }
@@ -134,9 +140,14 @@ impl Contents {
 
     /// Takes a layer's archive, links followed. One that several images share is taken once; the others get what it
     /// became, which is a layer of the same digest.
-    pub(super) fn layer(&mut self, path: &str) -> Option<(Source, Option<Digest>)> {
-        let target = self.target(path)?.to_owned();
-        Some(match self.layers.remove(&target)? {
+    ///
+    /// # Errors
+    /// `ArchiveLacks`, `Layers` when it is damaged.
+    pub(super) fn layer(&mut self, path: &str) -> Result<(Source, Option<Digest>)> {
+        let lacks = || Error::ArchiveLacks(path.to_owned());
+        let target = self.target(path).ok_or_else(lacks)?.to_owned();
+        Ok(match self.layers.remove(&target).ok_or_else(lacks)? {
+            Stored::Refused(error) => return Err(error.into()),
             Stored::Unpacked(unpacked) => {
                 let digest = unpacked.digest();
                 (Source::Unpacked(unpacked), Some(digest))

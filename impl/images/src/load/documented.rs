@@ -29,7 +29,7 @@ pub(super) fn gather(contents: &mut Contents, found: &mut Found<'_>) -> Result<(
         }
         for (image, text) in lacking.into_iter().rev() {
             let path = format!("{}/layer.tar", image.id);
-            let (source, _) = contents.layer(&path).ok_or_else(|| Error::ArchiveLacks(path.clone()))?;
+            let (source, _) = contents.layer(&path)?;
             let id = image.id;
             let shared = matches!(source, Source::Unpacked(_));
             found.add(image, text, source, LayerId(id))?;

@@ -197,7 +197,7 @@ fn source(contents: &mut Contents, found: &Found<'_>, path: &str, diff: Digest, 
     if let Some(layer) = layers.get(name) {
         return Ok(Source::Here(layer));
     }
-    let (source, digest) = contents.layer(path).ok_or_else(|| Error::ArchiveLacks(path.to_owned()))?;
+    let (source, digest) = contents.layer(path)?;
     if digest != Some(diff) {
         return Err(Error::ArchiveDigest(path.to_owned()));
     }
