@@ -22,8 +22,8 @@ use drydock_shim_protocol::{Answer, InitStatus, Request, Status};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -216,7 +216,13 @@ impl Engine {
                 _ => record.state,
             };
             let (state, _) = watch::channel(state);
-            let exec = Exec { id, container: Arc::clone(&container), command: record.command, state };
+            let exec = Exec {
+                id,
+                container: Arc::clone(&container),
+                command: record.command,
+                state,
+                stream: Mutex::default(),
+            };
             self.0.execs.insert(Arc::new(exec));
             body.execs.push(id);
             container.publish(&body);

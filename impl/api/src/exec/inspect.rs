@@ -11,7 +11,7 @@ use crate::{
 };
 
 pub(crate) async fn handle(call: Call) -> Answered {
-    let exec = call.api.0.engine.exec_inspect(&call.reference).map_err(|error| call.refuse(error))?;
+    let exec = call.api.0.engine.exec_inspect(&call.reference).await.map_err(|error| call.refuse(error))?;
     let (running, code) = match &exec.state {
         ExecState::Created => (false, 0),
         ExecState::Starting | ExecState::Running { .. } => (true, 0),

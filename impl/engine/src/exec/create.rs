@@ -6,7 +6,7 @@ use crate::events::Action;
 use crate::{Engine, Error, Target};
 use drydock_core::Id;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 /// Make an exec.
@@ -53,7 +53,7 @@ impl Engine {
         let action = Action::ExecCreate { command: words(&command) };
         let id = Id::random();
         let (state, _) = watch::channel(ExecState::Created);
-        let exec = Exec { id, container: Arc::clone(&container), command, state };
+        let exec = Exec { id, container: Arc::clone(&container), command, state, stream: Mutex::default() };
         self.record_exec(&exec);
         self.0.execs.insert(Arc::new(exec));
         body.execs.push(id);

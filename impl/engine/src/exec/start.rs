@@ -10,7 +10,7 @@ use crate::streams::{ClientSocket, Framing};
 use crate::{Engine, Error, StartFailure};
 use drydock_core::Id;
 use drydock_shim_protocol::{Answer, Attach, InputEnd, Process, ProcessSpec, Request, Streams};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// Run an exec.
 #[derive(Clone, Debug)]
@@ -128,7 +128,10 @@ impl ExecSession {
         let stream = match nothing {
             true => None,
             false => match self.shim.attach(attach, &client.first, client.fd).await {
-                Ok(stream) => Some(stream),
+                Ok(stream) => {
+                    *self.exec.stream.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream.over.clone());
+                    Some(stream)
+                }
                 Err(error) => return Err((error.into(), back)),
             },
         };

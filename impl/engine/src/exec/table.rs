@@ -20,6 +20,8 @@ pub(crate) struct Exec {
     pub(crate) container: Arc<Container>,
     pub(crate) command: ExecCreate,
     pub(crate) state: watch::Sender<ExecState>,
+    /// Whether its last client's stream is over.
+    pub(crate) stream: Mutex<Option<watch::Receiver<bool>>>,
 }
 
 /// What is kept of an exec on disk.

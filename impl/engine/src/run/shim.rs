@@ -53,7 +53,7 @@ struct State {
     serial: u64,
     outbox: Outbox,
     asked: HashMap<u64, oneshot::Sender<Result<Answer, Refusal>>>,
-    streams: HashMap<u64, oneshot::Sender<()>>,
+    streams: HashMap<u64, watch::Sender<bool>>,
     over: bool,
 }
 
@@ -63,13 +63,13 @@ pub(crate) struct Stream {
     pub(crate) serial: u64,
     /// Bytes in the log when it was attached.
     pub(crate) log_position: Option<u64>,
-    ended: oneshot::Receiver<()>,
+    pub(crate) over: watch::Receiver<bool>,
 }
 
 impl Stream {
     /// Until the client got its last byte or left, or the shim is gone.
-    pub(crate) async fn ended(self) {
-        let _ = self.ended.await;
+    pub(crate) async fn ended(mut self) {
+        let _ = self.over.wait_for(|over| *over).await;
     }
 }
 
@@ -117,14 +117,14 @@ impl Shim {
     /// Hands a client's socket over. `first`: bytes that were read from it already.
     pub(crate) async fn attach(&self, attach: Attach, first: &[u8], client: OwnedFd) -> Result<Stream, ShimError> {
         let (answer_to, answer) = oneshot::channel();
-        let (end_to, ended) = oneshot::channel();
+        let (end_to, over) = watch::channel(false);
         let serial = self.line.send(Request::Attach(attach), first, Some(client), |state, serial| {
             state.asked.insert(serial, answer_to);
             state.streams.insert(serial, end_to);
         })?;
         let answer = answer.await.map_err(|_| ShimError::Gone).and_then(|r| r.map_err(ShimError::Refused));
         match answer {
-            Ok(Answer::Attached { log_position }) => Ok(Stream { serial, log_position, ended }),
+            Ok(Answer::Attached { log_position }) => Ok(Stream { serial, log_position, over }),
             Ok(_) => Err(ShimError::Unexpected),
             Err(error) => {
                 self.line.lock().streams.remove(&serial);
@@ -218,7 +218,7 @@ impl Line {
             }
             Message::Event(Event::StreamEnded { stream }) => {
                 if let Some(waiter) = self.lock().streams.remove(&stream) {
-                    let _ = waiter.send(());
+                    waiter.send_replace(true);
                 }
             }
             Message::Event(event) => drop(events.send(event)),
