@@ -303,7 +303,7 @@ mod tests {
         let shift = Shift { recorded: 1_795_500_000..1_795_500_300, now: 2_000_000_000 };
         let moved = shift.apply("/events?since=1795500100&until=1795500200");
         assert!(moved.starts_with("/events?since=2000000000&until="), "{moved}");
-        assert!(!moved.contains("17955"), "{moved}");
+        assert!(!moved.contains("1795500"), "{moved}");
         assert_eq!(shift.apply("/logs?since=1000000000"), "/logs?since=1000000000");
     }
 }
