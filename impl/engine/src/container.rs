@@ -111,6 +111,8 @@ pub(crate) struct Body {
     pub(crate) teardown: Option<JoinHandle<()>>,
     /// A client asked for the end of this run: the restart policy is silent.
     pub(crate) stopping: bool,
+    /// KILL was sent to this run: it is as good as over, and must not be frozen before it dies.
+    pub(crate) killed: bool,
     /// A removal is on its way: nothing starts any more.
     pub(crate) removing: bool,
 }
@@ -191,6 +193,7 @@ impl Body {
             early_clients: Vec::new(),
             teardown: None,
             stopping: false,
+            killed: false,
             removing: false,
         }
     }

@@ -32,6 +32,7 @@ impl Engine {
     /// Running → Paused. On error it runs on.
     pub(crate) async fn freeze(&self, container: &Container, body: &mut Body) -> Result<(), Error> {
         match &body.phase {
+            Phase::Running(_) if body.killed => return Err(Error::NotRunning(container.id)),
             Phase::Running(live) => live.freeze().await?,
             Phase::Paused(_) => return Err(Error::AlreadyPaused(container.id)),
             Phase::Waiting(..) => return Err(Error::BetweenRuns(container.id)),

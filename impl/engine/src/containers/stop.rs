@@ -64,6 +64,7 @@ impl Engine {
                 _ => return Ok(()),
             }
             body.stopping = true;
+            body.killed |= signal == Signal::KILL;
             // An exit takes the lock that we hold: it cannot have been counted yet.
             container.progress.borrow().exits
         };

@@ -117,6 +117,7 @@ impl Engine {
 
     /// Begins a run, whatever went before.
     async fn run(&self, container: &Arc<Container>, body: &mut Body) -> Result<(), Error> {
+        body.killed = false;
         if let Some(teardown) = body.teardown.take() {
             let _ = teardown.await;
         }
