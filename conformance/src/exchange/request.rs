@@ -161,16 +161,13 @@ impl Request {
             _ => {}
         }
         out.extend_from_slice(b"\r\n");
+        // A header that says so makes any body one of chunks.
+        let chunked =
+            self.header_value("Transfer-Encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
         match &self.body {
+            RequestBody::Bytes(bytes) if chunked => in_chunks(std::slice::from_ref(bytes), &mut out),
             RequestBody::Bytes(bytes) => out.extend_from_slice(bytes),
-            RequestBody::Chunks(pieces) => {
-                for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
-                    out.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
-                    out.extend_from_slice(piece);
-                    out.extend_from_slice(b"\r\n");
-                }
-                out.extend_from_slice(b"0\r\n\r\n");
-            }
+            RequestBody::Chunks(pieces) => in_chunks(pieces, &mut out),
             RequestBody::Absent | RequestBody::Described { .. } => {}
         }
         out
@@ -206,6 +203,16 @@ impl Request {
         };
         line + " " + &quote(&format!("{base}{}", self.target))
     }
+}
+
+/// The chunked transfer coding of `pieces`.
+fn in_chunks(pieces: &[Vec<u8>], out: &mut Vec<u8>) {
+    for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
+        out.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
+        out.extend_from_slice(piece);
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b"0\r\n\r\n");
 }
 
 fn quote(text: &str) -> String {
