@@ -126,7 +126,7 @@ pub struct Attach {
     /// What the end of the client's input means.
     pub input_end: InputEnd,
     /// Output waits (kept, never lost) until [`Request::Release`], so that the engine can first write the log up to
-    /// the position that `Attached` tells.
+    /// the position that `Attached` tells. A client held by a connection that ends is let go.
     pub hold: bool,
     /// The bytes that let the client go when they come as input (`^P^Q` on a terminal); empty: none.
     pub detach_keys: Vec<u8>,

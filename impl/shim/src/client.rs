@@ -34,9 +34,9 @@ pub(crate) struct Client {
     backlog: Backlog,
     /// It may still send input.
     input: bool,
-    /// Input is wanted now.
+    /// The process has room for input now.
     listening: bool,
-    /// The last byte of output has been given to it.
+    /// No more output will come.
     ended: bool,
     /// How many bytes of the detach keys came last.
     keys: usize,
@@ -58,8 +58,13 @@ impl Client {
         }
     }
 
+    /// Whether it wants any output.
+    pub(crate) fn wants_output(&self) -> bool {
+        self.wish.streams.stdout || self.wish.streams.stderr
+    }
+
     /// Whether it may still send input.
-    pub(crate) fn takes_input(&self) -> bool {
+    pub(crate) fn may_send(&self) -> bool {
         self.input
     }
 

@@ -93,7 +93,8 @@ impl Session {
             return false;
         }
         let kept = self.log.as_ref().is_some_and(Log::keeps);
-        kept || self.clients.is_empty() || self.clients.values().any(|client| !client.lags())
+        let mut takers = self.clients.values().filter(|client| client.wants_output()).peekable();
+        kept || takers.peek().is_none() || takers.any(|client| !client.lags())
     }
 
     fn read_output(&mut self, poll: &Poll, index: usize, buffer: &mut [u8], until: Until) {

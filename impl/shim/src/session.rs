@@ -178,6 +178,14 @@ impl Session {
         true
     }
 
+    /// Lets clients go that were held by a daemon which is gone: nobody would release them, and they miss the log.
+    pub(crate) fn let_held_go(&mut self, poll: &Poll, connection: u32) {
+        let held = self.clients.iter().filter(|(_, client)| client.held && client.wish.origin.0 == connection);
+        let ids: Vec<u32> = held.map(|(id, _)| *id).collect();
+        ids.into_iter().for_each(|id| self.let_go(poll, id));
+        self.set_pace(poll);
+    }
+
     /// A client's socket is ready.
     pub(crate) fn on_client(&mut self, poll: &Poll, id: u32, ready: Ready, buffer: &mut [u8]) {
         if ready.writable() {
@@ -188,14 +196,14 @@ impl Session {
         }
         // It left altogether. What it sent before counts, piece by piece as the process takes it.
         let Some(client) = self.clients.get_mut(&id) else { return };
-        if matches!(self.state, State::Waiting) || !client.takes_input() {
+        if matches!(self.state, State::Waiting) || !client.may_send() {
             return self.let_go(poll, id);
         }
         if !self.input.has_room() {
             return client.pause(poll);
         }
         self.read_client(poll, id, buffer);
-        if self.clients.get(&id).is_some_and(|client| !client.takes_input()) {
+        if self.clients.get(&id).is_some_and(|client| !client.may_send()) {
             self.let_go(poll, id);
         }
     }
@@ -203,7 +211,7 @@ impl Session {
     /// A client cannot be given output any more.
     pub(crate) fn lose(&mut self, poll: &Poll, id: u32) {
         match self.clients.get_mut(&id) {
-            Some(client) if client.takes_input() && self.input.stdin().is_some() => client.deafen(),
+            Some(client) if client.may_send() && self.input.stdin().is_some() => client.deafen(),
             _ => self.let_go(poll, id),
         }
     }

@@ -210,14 +210,14 @@ impl Shim {
     }
 
     pub(crate) fn flush(&mut self) {
-        let poll = &self.poll;
-        let before = self.connections.len();
-        self.connections.retain(|_, connection| connection.flush(poll));
-        if self.connections.len() < before
-            && let Some(listener) = &mut self.listener
-            && let Err(errno) = listener.want(poll, EventFlags::IN)
-        {
-            eprintln!("waiting for connections: {errno}");
+        let connections = self.connections.iter_mut();
+        let over = connections.filter_map(|(id, connection)| (!connection.flush(&self.poll)).then_some(*id));
+        for id in over.collect::<Vec<_>>() {
+            self.connections.remove(&id);
+            self.sessions.values_mut().for_each(|session| session.let_held_go(&self.poll, id));
+            if let Some(Err(errno)) = self.listener.as_mut().map(|listener| listener.want(&self.poll, EventFlags::IN)) {
+                eprintln!("waiting for connections: {errno}");
+            }
         }
     }
 

@@ -36,6 +36,25 @@ fn a_container_lives_on_without_its_daemon_and_tells_the_next_one() {
 }
 
 #[test]
+fn a_client_held_by_a_daemon_that_died_is_let_go_and_holds_up_nothing() {
+    if !can_live() {
+        return;
+    }
+    let mut life = Life::begin();
+    let client = life.attach(Process::Init, Wish { hold: true, ..Wish::output() });
+    let mut spec = life.shell("seq 1 300000; echo done >/tmp/done; sleep 1000");
+    spec.log.driver = "none".into();
+    life.start(spec);
+    lose_daemon(&mut life);
+    assert_eq!(read_all(&client), b"");
+    until("the program", || life.dir.join("rootfs/tmp/done").exists());
+    life.client.call(Request::Subscribe).unwrap();
+    life.client.call(Request::Signal { process: Process::Init, signal: 9 }).unwrap();
+    assert_eq!(life.exit(), Exit::Signal(9));
+    life.end();
+}
+
+#[test]
 fn output_is_whole_in_log_and_client_when_daemons_come_and_go() {
     if !can_live() {
         return;
