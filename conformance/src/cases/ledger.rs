@@ -37,6 +37,8 @@ pub struct Ledger<'s> {
     /// Where the daemon listens, for the lines that repeat a request.
     address: String,
     checks: BTreeMap<String, Check>,
+    /// Where the daemon could not be reached last, and why.
+    unreachable: Option<(String, String)>,
 }
 
 /// Recorded scenarios whose requests no client makes that was written from the documents.
@@ -61,7 +63,15 @@ struct Check {
 impl<'s> Ledger<'s> {
     /// For a daemon that is judged as a daemon of `version`.
     pub fn new(spec: &'s Spec, version: Version, level: Level, how: How) -> Self {
-        Self { spec, version, level, how, address: "unix:///var/run/docker.sock".to_owned(), checks: BTreeMap::new() }
+        Self {
+            spec,
+            version,
+            level,
+            how,
+            address: "unix:///var/run/docker.sock".to_owned(),
+            checks: BTreeMap::new(),
+            unreachable: None,
+        }
     }
 
     /// The daemon listens at `address`.
@@ -79,6 +89,8 @@ impl<'s> Ledger<'s> {
         let endpoint = judged.endpoint;
         match judged.ruling {
             Standing::NotKept | Standing::Unanswered(NoAnswer::NotAsked(_)) => {}
+            // A daemon that is gone says nothing of what it would have answered.
+            Standing::Unanswered(NoAnswer::Connect(why)) => self.unreachable = Some((situation.label.to_owned(), why)),
             Standing::Unanswered(error) => {
                 if self.is_due(endpoint, situation.expected) {
                     self.fail_outcome(endpoint, situation.expected, situation, vec![error.to_string()]);
@@ -123,7 +135,19 @@ impl<'s> Ledger<'s> {
                 took_ms: check.took_ms,
             }
         };
-        self.checks.into_iter().map(finding).collect()
+        let gone = self.unreachable.map(|(label, why)| Finding {
+            check: "target answers".to_owned(),
+            endpoint: None,
+            version,
+            clauses: Vec::new(),
+            entries: Vec::new(),
+            verdict: Verdict::Error,
+            reason: format!("at {label} it could not be reached: {why}"),
+            evidence: None,
+            how,
+            took_ms: 0,
+        });
+        self.checks.into_iter().map(finding).chain(gone).collect()
     }
 
     /// Whether an endpoint's outcome is judged at all at this level.
