@@ -183,7 +183,7 @@ impl Call {
             | ImageError::ArchiveDigest(_)
             | ImageError::ArchiveTooLarge(_)
             | ImageError::ArchiveLoop(_)) => {
-                (&["archive-broken"][..], told().with("n", "1").with("reason", chain(error)))
+                (&["archive-broken"][..], told().with("n", "1").with("reason", archive_reason(error)))
             }
             error @ (ImageError::DigestMalformed(_)
             | ImageError::DigestTaken { .. }
@@ -304,6 +304,15 @@ fn log_driver(driver: &str, reason: &str) -> Reply {
 /// What no version's words tell: a plain server error with its causes.
 fn internal(error: &(dyn std::error::Error + 'static)) -> Refusal {
     Box::new(Reply::new("server-error").detail(chain(error)))
+}
+
+/// What is wrong with an archive, in the recorded word where there is one (`images.load-save/all`, `load-not-tar`).
+fn archive_reason(error: &ImageError) -> String {
+    use drydock_layers::{Error as LayerError, tar::ArchiveError};
+    match error {
+        ImageError::Layers(LayerError::Archive(ArchiveError::Truncated)) => "unexpected EOF".to_owned(),
+        error => chain(error),
+    }
 }
 
 /// An error with its causes, outermost first.

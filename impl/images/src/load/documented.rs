@@ -16,7 +16,7 @@ pub(super) fn gather(contents: &mut Contents, found: &mut Found<'_>) -> Result<(
         let mut next = Some(name.clone());
         while let Some(name) = next.filter(|name| !name.parse::<Id>().is_ok_and(|id| found.has(id))) {
             let path = format!("{name}/json");
-            let text = contents.text(&path).ok_or_else(|| Error::ArchiveLacks(name.clone()))?;
+            let text = contents.needed(&path)?;
             let image = file::read(&path, text)?;
             if image.id.to_string() != name {
                 return Err(Error::ArchiveId(name));
