@@ -18,7 +18,7 @@ use crate::connection::{Busy, Slot};
 const WITH_LENGTH: usize = 2048;
 
 /// A response's body.
-pub struct Body {
+pub(crate) struct Body {
     content: Content,
     /// Until the body is sent, bytes of this connection are no request's head.
     busy: Option<Busy>,

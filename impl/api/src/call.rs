@@ -12,7 +12,7 @@ use crate::{
     decode::{self, Refused, Shape},
     policy::Policy,
     query::Query,
-    reply::{Place, Refusal, Reply, refusal},
+    reply::{Refusal, Reply, refusal},
 };
 
 /// A request.
@@ -36,11 +36,6 @@ impl Call {
 
     pub(crate) fn policy(&self) -> Policy {
         Policy(self.version)
-    }
-
-    pub(crate) fn place(&self) -> Place<'_> {
-        let spec = self.spec();
-        Place { spec, version: self.version, endpoint: Some(spec.endpoint(self.endpoint)), query: &self.query }
     }
 
     /// A header's text; empty where it is absent or no text.
@@ -69,8 +64,11 @@ impl Call {
         }
         let sent = self.headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
         let sent = sent.as_deref().unwrap_or_default();
-        let media = sent.split(';').next().unwrap_or_default().trim();
-        if media.eq_ignore_ascii_case("application/json") || !self.answers("wrong-content-type") {
+        let mut parts = sent.split(';').map(str::trim);
+        let media = parts.next().unwrap_or_default();
+        // A parameter without a value makes the whole type malformed.
+        let well_formed = parts.all(|parameter| parameter.is_empty() || parameter.contains('='));
+        if (media.eq_ignore_ascii_case("application/json") && well_formed) || !self.answers("wrong-content-type") {
             return Ok(());
         }
         Err(Box::new(Reply::new("wrong-content-type").with("type", sent)))
@@ -88,8 +86,11 @@ impl Call {
 
     /// The body as it came.
     pub(crate) async fn bytes(&mut self) -> Result<Vec<u8>, Refusal> {
+        let form = self.header(CONTENT_TYPE.as_str()).starts_with("application/x-www-form-urlencoded");
         let Some(body) = &mut self.body else { return Ok(Vec::new()) };
-        body::read(body).await.map_err(|broken| match broken {
+        let read = body::read(body).await;
+        // A form's body was read as one, and nothing of it left for who comes after.
+        read.map(|bytes| if form { Vec::new() } else { bytes }).map_err(|broken| match broken {
             Broken::Framing => refusal("chunk-malformed"),
             Broken::TooLarge => Box::new(Reply::new("body-not-json").detail("too large")),
         })
@@ -120,7 +121,9 @@ impl Call {
     /// A `filters` parameter: texts by key, of the keys that the version knows.
     pub(crate) fn filters(&self, name: &str) -> Result<Filters, Refusal> {
         let text = self.query.text(name);
-        if text.is_empty() {
+        let endpoint = self.spec().endpoint(self.endpoint);
+        let parameter = endpoint.query.iter().find(|known| known.name == name && known.versions.contains(self.version));
+        if text.is_empty() || parameter.is_none() {
             return Ok(Filters(Map::new()));
         }
         let map = match decode::document(text.as_bytes()) {
@@ -141,12 +144,6 @@ impl Call {
                 other => return Err(wrong_filter(other, "[]string")),
             }
         }
-        let parameter = self
-            .spec()
-            .endpoint(self.endpoint)
-            .query
-            .iter()
-            .find(|known| known.name == name && known.versions.contains(self.version));
         let known = |key: &str| {
             parameter.is_some_and(|known| {
                 known.keys.iter().any(|known| known.name == key && known.versions.contains(self.version))

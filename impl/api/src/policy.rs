@@ -123,7 +123,7 @@ impl Policy {
             Action::Oom => self.has(Behaviour::EventsOom),
             Action::Import => self.has(Behaviour::EventsImport),
             Action::Tag => self.has(Behaviour::EventsTag),
-            Action::Rename => false,
+            Action::Commit | Action::Rename => false,
             Action::Kill(signal) => signal.number() == 9 || self.has(Behaviour::EventsKillWithoutDeath),
             Action::Die(Death::NotExecuted) => self.has(Behaviour::EventsFailedStartDies),
             Action::Die(Death::NotPrepared) => self.has(Behaviour::EventsFailedPreparationDies),

@@ -18,7 +18,7 @@ type Continuation = Box<dyn FnOnce(Hijacked) -> Pin<Box<dyn Future<Output = ()> 
 
 /// What a connection's task and the handlers of its requests share.
 #[derive(Clone)]
-pub struct Slot(Arc<Mutex<State>>);
+pub(crate) struct Slot(Arc<Mutex<State>>);
 
 struct State {
     /// Whether all that hyper wrote has left its buffers.
@@ -30,7 +30,7 @@ struct State {
 }
 
 /// Held while a request is answered: until it goes, what is read is not a head.
-pub struct Busy(Slot);
+pub(crate) struct Busy(Slot);
 
 impl Slot {
     pub(super) fn new(socket: &Socket) -> io::Result<Self> {
@@ -44,7 +44,7 @@ impl Slot {
 
     /// Takes the connection: `then` gets it once hyper has written all it had to. Never returns; the handler that
     /// waits here is dropped.
-    pub async fn hijack<T>(
+    pub(crate) async fn hijack<T>(
         &self,
         then: impl FnOnce(Hijacked) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + 'static,
     ) -> T {
@@ -53,7 +53,7 @@ impl Slot {
     }
 
     /// Resolves when the client closed the connection or its write side, as Go's `CloseNotify` did.
-    pub async fn closed(&self) {
+    pub(crate) async fn closed(&self) {
         let watch = self.lock().watch.try_clone();
         // Only asked for readiness, so a TCP socket may pass for a unix one.
         let watched = watch.map(std::os::unix::net::UnixStream::from).and_then(|stream| {
@@ -103,11 +103,11 @@ impl Drop for Busy {
 }
 
 /// A connection that was taken over. What had been read of it already comes first.
-pub struct Hijacked {
+pub(crate) struct Hijacked {
     /// Bytes that came with the head.
-    pub first: Bytes,
+    pub(crate) first: Bytes,
     /// The socket.
-    pub socket: Socket,
+    pub(crate) socket: Socket,
 }
 
 impl AsyncRead for Hijacked {

@@ -20,7 +20,7 @@ pub enum Listener {
 /// A client that connected. With TLS its handshake is still to come, so that a silent one holds nobody up.
 pub(crate) enum Arrival {
     Ready(Socket),
-    Handshake(tokio_rustls::Accept<tokio::net::TcpStream>),
+    Handshake(Box<tokio_rustls::Accept<tokio::net::TcpStream>>),
 }
 
 impl Listener {
@@ -34,7 +34,7 @@ impl Listener {
             Listener::Unix(listener) => Arrival::Ready(Socket::Unix(listener.accept().await?.0)),
             Listener::Tcp(listener) => Arrival::Ready(Socket::Tcp(plain(listener.accept().await?.0)?)),
             Listener::Tls(listener, acceptor) => {
-                Arrival::Handshake(acceptor.accept(plain(listener.accept().await?.0)?))
+                Arrival::Handshake(Box::new(acceptor.accept(plain(listener.accept().await?.0)?)))
             }
         })
     }
@@ -44,7 +44,7 @@ impl Arrival {
     pub(crate) async fn socket(self) -> io::Result<Socket> {
         match self {
             Arrival::Ready(socket) => Ok(socket),
-            Arrival::Handshake(handshake) => Ok(Socket::Tls(Box::new(handshake.await?))),
+            Arrival::Handshake(handshake) => Ok(Socket::Tls(Box::new((*handshake).await?))),
         }
     }
 }

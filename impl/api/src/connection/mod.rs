@@ -8,10 +8,10 @@ mod hijack;
 mod listen;
 mod socket;
 
-pub use hijack::{Busy, Hijacked, Slot};
+pub(crate) use hijack::{Busy, Hijacked, Slot};
 pub(crate) use listen::Arrival;
 pub use listen::Listener;
-pub use socket::Socket;
+pub(crate) use socket::Socket;
 
 use std::{convert::Infallible, future::poll_fn, io, pin::Pin, task::Poll};
 

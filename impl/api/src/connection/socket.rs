@@ -15,7 +15,7 @@ use tokio_rustls::server::TlsStream;
 
 /// A client's socket.
 #[derive(Debug)]
-pub enum Socket {
+pub(crate) enum Socket {
     /// A unix socket.
     Unix(UnixStream),
     /// TCP in the clear.

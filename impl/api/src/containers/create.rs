@@ -60,7 +60,7 @@ pub(crate) fn config(call: &Call, mut body: Map<String, Value>) -> Result<Contai
 
 /// A host configuration as a body has it.
 pub(crate) fn host_config(mut body: Map<String, Value>) -> Result<HostConfig, Refusal> {
-    match body.remove("LxcConf") {
+    match body.remove("LxcConf").map(options) {
         // Options came as an object, too.
         Some(Value::Object(options)) => {
             let pairs = options
@@ -72,6 +72,12 @@ pub(crate) fn host_config(mut body: Map<String, Value>) -> Result<HostConfig, Re
         _ => {}
     }
     typed(body)
+}
+
+/// Options of the driver that is gone: the older decoder kept their JSON as the last text of a list.
+fn options(value: Value) -> Value {
+    let text = value.as_array().and_then(|list| list.last()).and_then(Value::as_str);
+    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(value)
 }
 
 /// A list of words that may come as one.

@@ -13,7 +13,10 @@ pub(crate) async fn handle(call: Call) -> Answered {
     let limit = if is_strict(&call) { call.strict("limit", "limit-malformed")? } else { call.query.lenient("limit") };
     let filters = call.filters("filters")?;
     let exited = filters.texts("exited").into_iter().map(|text| {
-        text.parse().map_err(|_| -> Refusal { Box::new(Reply::new("exited-malformed").with("exited", text)) })
+        text.parse().map_err(|_| -> Refusal {
+            let outcome = if call.answers("exited-malformed") { "exited-malformed" } else { "limit-malformed" };
+            Box::new(Reply::new(outcome).with("exited", &text).with("limit", text))
+        })
     });
     let reference =
         |name| Some(call.query.text(name)).filter(|text| !text.is_empty()).map(|text| call.policy().target(text));

@@ -1,6 +1,6 @@
 //! `POST /containers/{container}/start`: a host configuration in the body replaces the stored one.
 
-use drydock_engine::{HostConfig, Start, Started};
+use drydock_engine::{Error, HostConfig, Start, Started};
 
 use crate::{
     call::Call,
@@ -11,7 +11,11 @@ use crate::{
 pub(crate) async fn handle(mut call: Call) -> Answered {
     let host_config = host_config(&mut call).await?;
     let start = Start { target: call.target(), host_config, rules: call.create_rules() };
-    let started = call.api.0.engine.start(start).await.map_err(|error| call.refuse(error))?;
+    let started = match call.api.0.engine.start(start).await {
+        // Older daemons take a paused container for a started one.
+        Err(Error::Paused(_)) if !call.answers("paused") => Started::Already,
+        started => started.map_err(|error| call.refuse(error))?,
+    };
     Ok(Reply::new(match started {
         Started::Now => "started",
         Started::Already => "already-started",
@@ -20,11 +24,12 @@ pub(crate) async fn handle(mut call: Call) -> Answered {
 
 /// `None` where the body says nothing: no body, `null`, or an empty object.
 async fn host_config(call: &mut Call) -> Result<Option<HostConfig>, Refusal> {
+    let json = call.expect_json();
     let bytes = call.bytes().await?;
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
-    call.expect_json()?;
+    json?;
     let body = call.decode(&bytes)?;
     if body.is_empty() { Ok(None) } else { create::host_config(body).map(Some) }
 }

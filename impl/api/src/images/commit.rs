@@ -11,6 +11,7 @@ use crate::{
 };
 
 pub(crate) async fn handle(mut call: Call) -> Answered {
+    call.expect_json()?;
     let bytes = call.bytes().await?;
     let ignores_broken = call
         .spec()

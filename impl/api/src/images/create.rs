@@ -4,7 +4,7 @@
 use std::io::{self, Read};
 
 use bytes::Bytes;
-use drydock_core::{Id, ImageReference, Timestamp};
+use drydock_core::{Id, ImageReference, RepositoryError, Timestamp};
 use drydock_engine::Action;
 use drydock_images::{Images, NewImage};
 use futures_util::stream;
@@ -21,11 +21,14 @@ use crate::{
     json,
     outcomes::chain,
     query::Query,
-    reply::{Answered, Place, Reply},
+    reply::{Answered, Place, Refusal, Reply},
 };
 
 pub(crate) async fn handle(mut call: Call) -> Answered {
-    if !call.query.text("fromImage").is_empty() {
+    let pulled = call.query.text("fromImage");
+    if !pulled.is_empty() {
+        let reference = ImageReference::split(pulled);
+        call.policy().repositories().check(reference.registry().1).map_err(|error| refuse_repository(&error))?;
         return Ok(Reply::unimplemented());
     }
     let import = Import::new(&call)?;
@@ -47,6 +50,19 @@ pub(crate) async fn handle(mut call: Call) -> Answered {
     }
 }
 
+/// A repository's name that the version's daemon refuses.
+fn refuse_repository(error: &RepositoryError) -> Refusal {
+    Box::new(match error {
+        RepositoryError::NameCharacters(name) => Reply::new("name-malformed").with("repository", name),
+        RepositoryError::NamespaceCharacters(namespace)
+        | RepositoryError::NamespaceLength(namespace)
+        | RepositoryError::NamespaceHyphens(namespace) => {
+            Reply::new("namespace-malformed").with("namespace", namespace)
+        }
+        other => Reply::new("name-malformed").with("repository", other.to_string()),
+    })
+}
+
 /// What is to become of an archive.
 struct Import {
     repository: String,
@@ -56,7 +72,7 @@ struct Import {
 }
 
 impl Import {
-    fn new(call: &Call) -> Result<Self, crate::reply::Refusal> {
+    fn new(call: &Call) -> Result<Self, Refusal> {
         let named = ImageReference::split(call.query.text("repo"));
         let tag = match (call.query.text("tag"), &named.selector) {
             ("", Some(drydock_core::Selector::Tag(tag))) => tag.clone(),

@@ -1,11 +1,10 @@
 //! `POST /images/{image}/tag`.
 
-use drydock_core::RepositoryError;
 use drydock_engine::Action;
 
 use crate::{
     call::Call,
-    reply::{Answered, Refusal, Reply},
+    reply::{Answered, Reply},
 };
 
 pub(crate) async fn handle(call: Call) -> Answered {
@@ -17,13 +16,4 @@ pub(crate) async fn handle(call: Call) -> Answered {
     let tag = if tag.is_empty() { drydock_core::ImageReference::DEFAULT_TAG } else { &tag };
     call.api.0.engine.tell_of_image(Action::Tag, format!("{repository}:{tag}"));
     Ok(Reply::new("tagged"))
-}
-
-/// A repository's name that the version's daemon refuses.
-pub(super) fn refuse_repository(error: RepositoryError, outcome: &'static str) -> Refusal {
-    let text = match &error {
-        RepositoryError::NameCharacters(name) => return Box::new(Reply::new(outcome).with("repository", name)),
-        other => other.to_string(),
-    };
-    Box::new(Reply::new("namespace-malformed").with("namespace", text))
 }

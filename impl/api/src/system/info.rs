@@ -14,6 +14,7 @@ pub(crate) async fn handle(call: Call) -> Answered {
     let images = call.api.0.images.clone();
     let [http_proxy, https_proxy, no_proxy] = &facts.proxies;
     let labels = if facts.labels.is_empty() { Value::Null } else { json!(facts.labels) };
+    let mirrors = if facts.mirrors.is_empty() { Value::Null } else { json!(facts.mirrors) };
     Ok(Reply::json(
         "shown",
         json!({
@@ -40,7 +41,7 @@ pub(crate) async fn handle(call: Call) -> Answered {
             "IndexServerAddress": "https://index.docker.io/v1/",
             "RegistryConfig": {
                 "InsecureRegistryCIDRs": facts.insecure_registries,
-                "IndexConfigs": {"docker.io": {"Name": "docker.io", "Mirrors": facts.mirrors, "Secure": true, "Official": true}},
+                "IndexConfigs": {"docker.io": {"Name": "docker.io", "Mirrors": mirrors, "Secure": true, "Official": true}},
             },
             "InitSha1": "",
             "InitPath": facts.program,
