@@ -56,6 +56,7 @@ fn refuse_repository(error: &RepositoryError) -> Refusal {
         RepositoryError::NameCharacters(name) => Reply::new("name-malformed").with("repository", name),
         RepositoryError::NamespaceCharacters(namespace)
         | RepositoryError::NamespaceLength(namespace)
+        | RepositoryError::NamespaceHyphen(namespace)
         | RepositoryError::NamespaceHyphens(namespace) => {
             Reply::new("namespace-malformed").with("namespace", namespace)
         }
