@@ -365,23 +365,58 @@ impl Broken {
     }
 }
 
-/// The objects that a step makes, or speaks of.
+/// The objects that a step makes, or speaks of: containers by name, execs by the placeholder of their id.
 fn objects(step: &Step, makes: bool) -> Vec<String> {
     let path = step.request.path();
-    let query = step.request.query().unwrap_or_default();
-    let name = query.split('&').find_map(|pair| pair.strip_prefix("name="));
-    let mut objects = Vec::new();
-    let mut segments = path.split('/').skip_while(|segment| !["containers", "exec"].contains(segment));
-    if let (Some(kind), Some(object)) = (segments.next(), segments.next()) {
-        match (kind, object) {
-            ("containers", "create") => objects.extend(name.map(|name| format!("container {name}"))),
-            ("containers", "json" | "ps") => {}
-            ("containers", object) => objects.push(format!("container {object}")),
-            (_, object) => objects.push(object.to_owned()),
+    if makes && path.ends_with("/exec") {
+        let Origin::Recorded { scenario, .. } = &step.recorded.origin else { return Vec::new() };
+        return vec![format!("{{id:{scenario}/{}}}", step.name)];
+    }
+    if path.ends_with("/containers/create") {
+        let query = step.request.query().unwrap_or_default();
+        let name = query.split('&').find_map(|pair| pair.strip_prefix("name="));
+        return name.map(|name| format!("container {name}")).into_iter().collect();
+    }
+    // A placeholder may hold slashes.
+    let object = |rest: &str| match rest.find('}') {
+        Some(end) if rest.starts_with('{') => rest[..=end].to_owned(),
+        _ => rest.split('/').next().unwrap_or_default().to_owned(),
+    };
+    match (path.split_once("/containers/"), path.split_once("/exec/")) {
+        (Some((_, "json" | "ps")), _) => Vec::new(),
+        (Some((_, rest)), _) => vec![format!("container {}", object(rest))],
+        (None, Some((_, rest))) => vec![object(rest)].into_iter().filter(|object| object != "none").collect(),
+        (None, None) => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_builds_on_what_its_path_names() {
+        let step = |target: &str| Step {
+            name: "s".into(),
+            nth: 1,
+            request: Request::new("POST", target),
+            recorded: Exchange {
+                origin: Origin::Live,
+                request: Request::new("POST", target),
+                answer: Err(NoAnswer::Closed),
+                took: Duration::ZERO,
+            },
+            sent_before: None,
+        };
+        for (target, expected) in [
+            ("/v1.19/containers/create?name=web", vec!["container web"]),
+            ("/v1.19/containers/web/start", vec!["container web"]),
+            ("/v1.19/containers/json", vec![]),
+            ("/v1.19/exec/{id:exec/all/echo-create}/start", vec!["{id:exec/all/echo-create}"]),
+            ("/v1.19/exec/none/start", vec![]),
+            ("/v1.19/images/busybox/json", vec![]),
+        ] {
+            assert_eq!(objects(&step(target), false), expected, "{target}");
         }
     }
-    if makes && path.ends_with("/exec") {
-        objects = vec![format!("{{id:{}}}", step.name)];
-    }
-    objects
 }
