@@ -112,7 +112,7 @@ pub(crate) fn all(only: Option<&str>) -> Result<Tally> {
     let artifacts = artifacts::all(Program::Own)?;
     let root = cargo::target().join("clients");
     let mut tally = Tally::default();
-    let mut daemon = Target::start("drydockd", &target::reference(&artifacts), &root.join("run"))?;
+    let daemon = Target::start("drydockd", &target::reference(&artifacts), &root.join("run"))?;
     daemon.load(&artifacts.image.archive)?;
     for client in CLIENTS.iter().filter(|client| only.is_none_or(|text| client.name.contains(text))) {
         let home = root.join(client.name.replace(' ', "-"));

@@ -23,6 +23,8 @@ struct Cli {
     task: Task,
 }
 
+// Made once, so its size is nobody's concern.
+#[allow(clippy::large_enum_variant)]
 #[derive(Subcommand)]
 enum Task {
     Conformance(conformance::Args),

@@ -83,7 +83,6 @@ impl Engine {
             container: Some(container),
             container_config: json(&definition.config),
             config: json(&config),
-            ..NewImage::default()
         };
         let images = &self.0.images;
         let image = images.commit(&new, &images.layers().rootfs(container)?)?;
