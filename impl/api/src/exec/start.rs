@@ -15,7 +15,12 @@ pub(crate) async fn handle(mut call: Call) -> Answered {
     let body = call.object().await?;
     let flag = |name: &str| body.get(name).and_then(Value::as_bool).unwrap_or_default();
     let detach = flag("Detach");
-    let start = ExecStart { exec: call.reference.clone(), detach, tty: flag("Tty"), once: true };
+    let start = ExecStart {
+        exec: call.reference.clone(),
+        detach,
+        tty: flag("Tty"),
+        once: call.version.has(Behaviour::ExecRunsOnce),
+    };
     let head = takeover::head(&call);
     let session = match call.api.0.engine.exec_start(start).await {
         Ok(session) => session,
