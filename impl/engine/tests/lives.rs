@@ -39,13 +39,27 @@ async fn engine(root: &Path) -> Option<(Engine, String)> {
         keep_running: false,
         dns: Vec::new(),
         dns_search: Vec::new(),
-        cgroup_parent: "drydock-engine-test".into(),
+        cgroup_parent: CGROUP.into(),
     };
     let engine = Engine::open(settings, images, network.unwrap()).await.unwrap();
     Some((engine, image.id.to_string()))
 }
 
 /// A tar archive of one directory.
+/// The cgroup above the containers'.
+const CGROUP: &str = "drydock-engine-test";
+
+/// The daemon's cgroup outlives it; a test's does not. What another test still uses stays for that one.
+struct ParentCgroup;
+
+impl Drop for ParentCgroup {
+    fn drop(&mut self) {
+        for controller in std::fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
+            let _ = std::fs::remove_dir(controller.path().join(CGROUP));
+        }
+    }
+}
+
 fn empty_archive() -> Vec<u8> {
     let mut header = [0_u8; 512];
     header[..4].copy_from_slice(b"dir/");
@@ -80,6 +94,7 @@ fn entries(dir: PathBuf) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_that_fails_is_told_and_a_removal_leaves_nothing() {
+    let _cgroup = ParentCgroup;
     let dir = tempfile::tempdir().unwrap();
     let Some((engine, image)) = engine(dir.path()).await else { return };
     let id = engine.create(create(&image, "failing")).await.unwrap().id;
@@ -95,6 +110,7 @@ async fn a_start_that_fails_is_told_and_a_removal_leaves_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_taken_name_is_refused_and_what_was_made_is_there_after_a_restart() {
+    let _cgroup = ParentCgroup;
     let dir = tempfile::tempdir().unwrap();
     let Some((first, image)) = engine(dir.path()).await else { return };
     let id = first.create(create(&image, "kept")).await.unwrap().id;
