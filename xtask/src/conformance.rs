@@ -108,7 +108,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         let table = sensitivity(spec, &Recordings::of_the_project())?;
         print!("{}", table.show(args.survivors));
         let (applied, caught) = table.totals();
-        return Ok(if caught * 100 >= applied * 95 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        return Ok(if applied > 0 && caught * 100 >= applied * 95 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     // Before any thread is started: they inherit that the signals wait.
     let interrupt = Interrupt::on_signals();

@@ -12,7 +12,7 @@ use crate::{
     decode::{self, Refused, Shape},
     policy::Policy,
     query::Query,
-    reply::{Refusal, Reply, refusal},
+    reply::{Place, Refusal, Reply, refusal},
 };
 
 /// A request.
@@ -72,6 +72,12 @@ impl Call {
             return Ok(());
         }
         Err(Box::new(Reply::new("wrong-content-type").with("type", sent)))
+    }
+
+    /// An outcome's text in the version's words.
+    pub(crate) fn text(&self, outcome: &str, values: &[(&str, &str)]) -> Option<String> {
+        let (spec, query) = (self.spec(), &self.query);
+        Place { spec, version: self.version, endpoint: Some(spec.endpoint(self.endpoint)), query }.text(outcome, values)
     }
 
     /// Whether the version has an answer for an outcome.
@@ -158,14 +164,8 @@ impl Call {
 }
 
 fn wrong_filter(value: &Value, wanted: &'static str) -> Refusal {
-    let found = match value {
-        Value::Object(_) => "object",
-        Value::Array(_) => "array",
-        Value::String(_) => "string",
-        Value::Bool(_) => "bool",
-        _ => "number",
-    };
-    Box::new(Reply::new("filters-wrong-type").detail(format!("{found} into Go value of type {wanted}")))
+    let refused = Refused::WrongType { found: decode::kind(value), wanted };
+    Box::new(Reply::new("filters-wrong-type").detail(refused.to_string()))
 }
 
 fn refuse_body(refused: Refused) -> Refusal {

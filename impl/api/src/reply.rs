@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use drydock_spec::{
-    Spec, Version,
+    EndpointId, Spec, Version,
     model::{Answer, Endpoint, Outcome, Tier},
     project::project,
     schema::Context,
@@ -115,12 +115,10 @@ impl Place<'_> {
         if let Payload::Unimplemented = reply.payload {
             return plain(StatusCode::NOT_IMPLEMENTED, "not implemented by this daemon\n".to_owned());
         }
-        let answer = self.outcome(reply.outcome).and_then(|outcome| {
-            let mut answers = outcome.answers(self.version, self.version).map(|(_, answer)| answer);
-            let first = answers.next()?;
-            Some(answers.nth(reply.nth.wrapping_sub(1)).filter(|_| reply.nth > 0).unwrap_or(first))
-        });
-        match answer {
+        let answers = self.outcome(reply.outcome).into_iter();
+        let answers = answers.flat_map(|outcome| outcome.answers(self.version, self.version));
+        let answers: Vec<&Answer> = answers.map(|(_, answer)| answer).collect();
+        match answers.get(reply.nth).or(answers.first()) {
             Some(answer) => self.answer(answer, reply),
             None if reply.detail.is_empty() => plain(StatusCode::INTERNAL_SERVER_ERROR, format!("{}\n", reply.outcome)),
             None => plain(StatusCode::INTERNAL_SERVER_ERROR, format!("{}\n", reply.detail)),
@@ -151,6 +149,11 @@ impl Place<'_> {
         if let Some(content_type) = open.or_else(|| answer.content_types().first().copied()) {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         }
+        for (name, value) in &answer.additions {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name.as_str()), HeaderValue::from_str(value)) {
+                headers.insert(name, value);
+            }
+        }
         for (name, value) in &answer.headers {
             let Ok(name) = HeaderName::try_from(name.as_str()) else { continue };
             match value.as_ref().map(|value| render_header(value, &values)) {
@@ -173,12 +176,24 @@ impl Place<'_> {
         )
     }
 
-    /// One message of a stream of JSON, in the version's shape.
-    pub(crate) fn message(&self, outcome: &str, value: Value) -> Bytes {
+    /// An outcome's text in the version's words, where it has one.
+    pub(crate) fn text(&self, outcome: &str, values: &[(&str, &str)]) -> Option<String> {
+        let answer = self.outcome(outcome)?.answer(self.version, self.version)?;
+        answer.text.as_ref().map(|text| text.render(values))
+    }
+
+    fn message(&self, outcome: &str, value: Value) -> Bytes {
         let answer = self.outcome(outcome).and_then(|outcome| outcome.answer(self.version, self.version));
         let value = answer.map_or_else(|| Value::Null, |answer| self.project(answer, value));
         json::to_vec(&value).into()
     }
+}
+
+/// One message of a stream of JSON in the shape that an endpoint's outcome has in a version.
+pub(crate) fn message(version: Version, endpoint: EndpointId, outcome: &str, value: Value) -> Bytes {
+    let spec = Spec::embedded();
+    let query = Query::default();
+    Place { spec, version, endpoint: Some(spec.endpoint(endpoint)), query: &query }.message(outcome, value)
 }
 
 fn render_header(template: &str, values: &[(&str, &str)]) -> Option<HeaderValue> {
@@ -192,4 +207,46 @@ pub(crate) fn plain(status: StatusCode, text: String) -> Response<Body> {
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rendered(endpoint: EndpointId, version: &str, reply: Reply) -> Response<Body> {
+        let spec = Spec::embedded();
+        let query = Query::default();
+        let version = version.parse().unwrap();
+        Place { spec, version, endpoint: Some(spec.endpoint(endpoint)), query: &query }.render(reply)
+    }
+
+    #[test]
+    fn ping_tells_its_version_to_clients_that_negotiate_by_it() {
+        let response = rendered(EndpointId::SystemPing, "1.19", Reply::body("answered", Body::whole("OK")));
+        assert_eq!(response.headers()["api-version"], "1.19");
+        assert_eq!(response.headers()["ostype"], "linux");
+    }
+
+    #[test]
+    fn an_outcome_is_told_in_the_words_and_status_of_its_version() {
+        let missing = || Reply::new("no-such-container").with("reference", "web");
+        let old = rendered(EndpointId::ContainersStop, "1.17", missing());
+        let new = rendered(EndpointId::ContainersStop, "1.18", missing());
+        assert_eq!((old.status(), new.status()), (StatusCode::NOT_FOUND, StatusCode::NOT_FOUND));
+        let length = |response: &Response<Body>| hyper::body::Body::size_hint(response.body()).exact();
+        assert_eq!(length(&old), Some("No such container: web\n".len() as u64));
+        assert_eq!(length(&new), Some("no such id: web\n".len() as u64));
+    }
+
+    #[test]
+    fn of_several_answers_the_one_that_is_meant_is_told() {
+        let reply = |nth| Reply { nth, ..Reply::new("program-not-found").with("program", "x").with("path", "x") };
+        let length = |nth| {
+            let response = rendered(EndpointId::ContainersStart, "1.19", reply(nth).with("reference", "web"));
+            hyper::body::Body::size_hint(response.body()).exact()
+        };
+        assert_ne!(length(0), length(1));
+        // One more than there are: the first.
+        assert_eq!(length(9), length(0));
+    }
 }

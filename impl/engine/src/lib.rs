@@ -41,5 +41,5 @@ pub use restart_policy::RetryCounting;
 pub use settings::Settings;
 pub use snapshot::{HostFiles, NetworkSettings, Sizes, Snapshot, Volume};
 pub use state::{Exit, ExitCodes, Exited, Running, SignalCode, State};
-pub use streams::{ByteStream, ClientSocket, Framing};
+pub use streams::{ByteStream, ClientSocket, Framing, written};
 pub use target::{Lookup, Target};

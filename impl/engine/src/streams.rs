@@ -49,7 +49,10 @@ pub(crate) const PIECE: usize = 64 << 10;
 pub(crate) const QUEUE: usize = 4;
 
 /// A stream of what `work` writes on a thread that may block. An error of `work` ends the stream.
-pub(crate) fn written(work: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static) -> ByteStream {
+///
+/// # Panics
+/// Outside a tokio runtime.
+pub fn written(work: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static) -> ByteStream {
     let (sender, receiver) = mpsc::channel(QUEUE);
     tokio::task::spawn_blocking(move || {
         let mut pieces = Pieces { sender, piece: BytesMut::with_capacity(PIECE) };

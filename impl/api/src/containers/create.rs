@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     call::{Call, typed},
+    decode::{Refused, kind},
     reply::{Answered, Refusal, Reply, refusal},
 };
 
@@ -88,14 +89,9 @@ fn words(call: &Call, value: Value) -> Result<Value, Refusal> {
         Value::Null => Ok(Value::Null),
         other if call.decoder() == Some(Decoder::Env) => Ok(other),
         other => {
-            let found = if other.is_array() {
-                "number"
-            } else if other.is_object() {
-                "object"
-            } else {
-                "number"
-            };
-            Err(Box::new(Reply::new("body-wrong-type").detail(format!("{found} into Go value of type string"))))
+            let wrong = other.as_array().and_then(|words| words.iter().find(|word| !word.is_string()));
+            let refused = Refused::WrongType { found: kind(wrong.unwrap_or(&other)), wanted: "string" };
+            Err(Box::new(Reply::new("body-wrong-type").detail(refused.to_string())))
         }
     }
 }

@@ -8,8 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     body::Body,
     call::Call,
-    query::Query,
-    reply::{Answered, Place, Reply},
+    reply::{self, Answered, Reply},
 };
 
 pub(crate) async fn handle(call: Call) -> Answered {
@@ -26,12 +25,7 @@ pub(crate) async fn handle(call: Call) -> Answered {
     let (version, endpoint) = (call.version, call.endpoint);
     let messages =
         stream::unfold(samples, |mut samples| async { samples.next().await.map(|sample| (sample, samples)) });
-    let messages = messages.map(move |sample| {
-        let spec = drydock_spec::Spec::embedded();
-        let query = Query::default();
-        let place = Place { spec, version, endpoint: Some(spec.endpoint(endpoint)), query: &query };
-        Ok(place.message(outcome, view(&sample)))
-    });
+    let messages = messages.map(move |sample| Ok(reply::message(version, endpoint, outcome, view(&sample))));
     Ok(Reply::body(outcome, Body::stream_while_connected(messages, call.slot.clone())))
 }
 

@@ -65,7 +65,7 @@ fn offender(bytes: &[u8], error: &serde_json::Error) -> char {
 }
 
 /// A JSON type in Go's words.
-fn kind(value: &Value) -> &'static str {
+pub(crate) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "bool",

@@ -26,7 +26,7 @@ pub(crate) async fn handle(mut call: Call) -> Answered {
         Ok(session) => session,
         Err(Error::NoSuchExec(reference)) if !detach => {
             let told = call.version.has(Behaviour::ExecStartOfAMissingExecIsTold);
-            let text = format!("No such exec instance '{reference}' found in daemon\n");
+            let text = call.text("no-such-exec", &[("reference", &reference)]).unwrap_or_default() + "\n";
             let output = if told { missing(&reference, &text) } else { Vec::new() };
             return call.slot.hijack(move |connection| Box::pin(end(connection, head, output))).await;
         }

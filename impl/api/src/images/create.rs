@@ -20,8 +20,7 @@ use crate::{
     },
     json,
     outcomes::chain,
-    query::Query,
-    reply::{Answered, Place, Refusal, Reply},
+    reply::{self, Answered, Refusal, Reply},
 };
 
 pub(crate) async fn handle(mut call: Call) -> Answered {
@@ -107,7 +106,7 @@ fn download(call: &Call, url: String, import: Import) -> Body {
     let (sender, mut receiver) = mpsc::channel(16);
     let (api, version, endpoint) = (call.api.clone(), call.version, call.endpoint);
     tokio::spawn(async move {
-        let tell = Tell { sender, place: move |value| message(version, endpoint, value) };
+        let tell = Tell { sender, place: move |value| reply::message(version, endpoint, "pulled", value) };
         tell.send(json!({"status": format!("Downloading from {url}")})).await;
         let fetched = match fetch::fetch(&url).await {
             Ok(fetched) => fetched,
@@ -131,12 +130,6 @@ fn download(call: &Call, url: String, import: Import) -> Body {
         }
     });
     Body::stream(stream::poll_fn(move |cx| receiver.poll_recv(cx)))
-}
-
-fn message(version: drydock_spec::Version, endpoint: drydock_spec::EndpointId, value: Value) -> Bytes {
-    let spec = drydock_spec::Spec::embedded();
-    let query = Query::default();
-    Place { spec, version, endpoint: Some(spec.endpoint(endpoint)), query: &query }.message("pulled", value)
 }
 
 /// Sends messages to the client. That it has left is no reason to stop: the image is wanted.

@@ -12,8 +12,7 @@ use crate::{
     body::Body,
     call::{Call, Filters},
     policy::Policy,
-    query::Query,
-    reply::{Answered, Place, Refusal, Reply},
+    reply::{self, Answered, Refusal, Reply},
 };
 
 pub(crate) async fn handle(call: Call) -> Answered {
@@ -35,21 +34,19 @@ fn instant(call: &Call, name: &'static str) -> Result<Option<Timestamp>, Refusal
 }
 
 fn body(call: &Call, events: EventStream, wanted: Wanted) -> Body {
-    let (version, endpoint, api) = (call.version, call.endpoint, call.api.clone());
+    let (version, endpoint) = (call.version, call.endpoint);
     let messages = stream::unfold(events, |mut events| async { events.next().await.map(|event| (event, events)) });
     let messages = messages.filter_map(move |event: Arc<Event>| {
         let message = (Policy(version).tells(&event.action) && wanted.takes(&event)).then(|| {
-            let spec = drydock_spec::Spec::embedded();
-            let query = Query::default();
-            let place = Place { spec, version, endpoint: Some(spec.endpoint(endpoint)), query: &query };
             let from =
                 if version.has(Behaviour::EventsFromAsGiven) { event.from.clone() } else { with_tag(&event.from) };
-            place.message(
+            reply::message(
+                version,
+                endpoint,
                 "streamed",
                 json!({"status": event.action.word(), "id": event.id, "from": from, "time": event.time.unix_seconds()}),
             )
         });
-        let _ = &api;
         std::future::ready(message.map(Ok::<_, io::Error>))
     });
     Body::stream_while_connected(messages, call.slot.clone())
