@@ -48,8 +48,20 @@ pub(crate) async fn run(flags: Flags) -> Result<()> {
         _ = until_told() => tracing::warn!("ending at once"),
     }
     tokio::task::spawn_blocking(move || network.shutdown()).await.context("closing the network")?;
+    remove_cgroups();
     drop(pidfile);
     ended
+}
+
+/// The cgroup above the containers', as the old daemons named it.
+const CGROUP: &str = "docker";
+
+/// Removes the cgroup above the containers' where nobody uses it any more: the kernel keeps one that has members, ours
+/// or another daemon's.
+fn remove_cgroups() {
+    for controller in fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
+        let _ = fs::remove_dir(controller.path().join(CGROUP));
+    }
 }
 
 /// Waits for a signal that ends the daemon.
@@ -114,6 +126,6 @@ fn settings(flags: &Flags) -> Result<Settings> {
         keep_running: flags.keep_containers,
         dns: flags.dns.iter().map(ToString::to_string).collect(),
         dns_search: flags.dns_search.clone(),
-        cgroup_parent: "docker".to_owned(),
+        cgroup_parent: CGROUP.to_owned(),
     })
 }

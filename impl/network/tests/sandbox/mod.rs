@@ -10,6 +10,7 @@ use std::fs::File;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 pub(crate) struct Sandbox {
     directory: tempfile::TempDir,
@@ -96,12 +97,23 @@ impl Sandbox {
     }
 
     pub(crate) fn assert_only_the_bridge(&self) {
-        assert_eq!(interfaces(), ["docker0", "lo"]);
+        assert_interfaces(&["docker0", "lo"]);
         assert!(self.namespaces().is_empty(), "{:?}", self.namespaces());
         let mounts = std::fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
         let own = self.exec_root().to_str().unwrap();
         assert!(!mounts.contains(own), "{mounts}");
     }
+}
+
+/// The kernel takes a namespace's interfaces, and so their peers here, some time after its last user: waits for that.
+pub(crate) fn assert_interfaces(expected: &[&str]) {
+    for _ in 0..1000 {
+        if interfaces() == expected {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(interfaces(), expected);
 }
 
 /// Names of the calling thread's interfaces.
