@@ -70,6 +70,12 @@ pub(super) fn remove_all(target: &mut Target) -> Result<()> {
     list.iter().filter_map(|container| container["Id"].as_str()).try_for_each(|id| remove(&mut connection, id))
 }
 
+/// The one container that runs.
+pub(super) fn only_running(connection: &mut Connection) -> Result<String> {
+    let list: Vec<Value> = serde_json::from_slice(&connection.call("GET", "/v1.19/containers/json", None)?)?;
+    Ok(list.first().and_then(|container| container["Id"].as_str()).context("no container runs")?.to_owned())
+}
+
 fn life(connection: &mut Connection) -> Result<()> {
     let id = create(connection, &json!({"Image": "busybox", "Cmd": ["true"]}))?;
     start(connection, &id)?;

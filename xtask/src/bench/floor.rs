@@ -128,17 +128,17 @@ fn feed(command: &mut Command, input: &[u8]) -> Result<()> {
 }
 
 /// A folder on the disk of the data roots, removed when it goes.
-struct Folder(PathBuf);
+pub(super) struct Folder(PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Result<Self> {
+    pub(super) fn new(name: &str) -> Result<Self> {
         let path = cargo::target().join("bench").join(format!("floor-{name}"));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).with_context(|| format!("making {}", path.display()))?;
         Ok(Self(path))
     }
 
-    fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.0
     }
 }

@@ -67,13 +67,19 @@ pub(super) struct Row {
     pub(super) unit: Unit,
     pub(super) goal: &'static str,
     pub(super) samples: Vec<Samples>,
+    /// Rounds that were measured again because the floor moved too far.
+    pub(super) unsteady: u32,
 }
 
 /// The rows as text: per target minimum, median and maximum, processor time, and the ratio of medians to the first.
 pub(super) fn table(targets: &[String], rows: &[Row]) -> String {
     let mut out = String::new();
     for row in rows {
-        let _ = writeln!(out, "{}   (goal: {})", row.work, row.goal);
+        let _ = write!(out, "{}   (goal: {})", row.work, row.goal);
+        let _ = match row.unsteady {
+            0 => writeln!(out),
+            rounds => writeln!(out, "   {rounds} rounds thrown away: the floor moved"),
+        };
         let first = row.samples.first().and_then(Samples::spread).map(|[_, median, _]| median);
         for (target, samples) in targets.iter().zip(&row.samples) {
             let _ = write!(out, "  {target:<14}");

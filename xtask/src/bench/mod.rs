@@ -3,18 +3,24 @@
 //! Absolute times move from hour to hour, so what counts is the ratio within one run. Nothing here is a test.
 
 mod containers;
+mod files;
 mod floor;
 mod http;
 mod images;
 mod measure;
+mod network;
 mod streams;
 mod system;
 pub(crate) mod target;
 
-use std::process::{Command, ExitCode};
+use std::{
+    process::{Command, ExitCode},
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
+use drydock_conformance::run::Interrupt;
 
 use self::{
     measure::{Row, Samples, Unit, table},
@@ -79,6 +85,7 @@ fn nothing(_: &mut Target) -> Result<()> {
 }
 
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
+    let interrupt = Interrupt::on_signals();
     let root = cargo::target().join("bench");
     let mut targets = if args.target.is_empty() {
         start(&root)?
@@ -89,12 +96,13 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     for target in &mut targets {
         target.load(&image.archive)?;
     }
-    let works = system::works().into_iter().chain(images::works()).chain(containers::works()).chain(streams::works());
+    let works =
+        [system::works(), images::works(), containers::works(), files::works(), network::works(), streams::works()];
     let mut rows = Vec::new();
-    for work in works.filter(|work| args.group == Group::All || work.group == args.group) {
-        if args.only.as_ref().is_none_or(|text| work.name.contains(text.as_str())) {
+    for work in works.into_iter().flatten().filter(|work| args.group == Group::All || work.group == args.group) {
+        if !interrupt.is_set() && args.only.as_ref().is_none_or(|text| work.name.contains(text.as_str())) {
             eprintln!("measuring {}", work.name);
-            rows.push(measure(&work, &mut targets, args.rounds.min(work.rounds)));
+            rows.push(measure(&work, &mut targets, args.rounds.min(work.rounds), &interrupt));
         }
     }
     let mut names: Vec<String> = targets.iter().map(|target| target.name.clone()).collect();
@@ -128,37 +136,76 @@ fn start(root: &std::path::Path) -> Result<Vec<Target>> {
     Ok(targets)
 }
 
-/// Runs a workload on all targets in turn, round by round, the floor before and after.
-fn measure(work: &Work, targets: &mut [Target], rounds: u32) -> Row {
+/// The most by which the floor may move within a round that counts.
+const STEADY: f64 = 1.4;
+
+/// Runs a workload on all targets in turn, round by round, the floor before and after. A round in which the floor moved
+/// too far says more of the machine than of the daemons: it is measured again, a few times at most.
+fn measure(work: &Work, targets: &mut [Target], rounds: u32, interrupt: &Interrupt) -> Row {
     let mut samples = vec![Samples::default(); targets.len() + 1];
     for (target, samples) in targets.iter_mut().zip(&mut samples) {
         note(samples, (work.prepare)(target).map(|()| None), None);
     }
-    for _ in 0..rounds {
-        floor_round(work, samples.last_mut());
-        for (target, samples) in targets.iter_mut().zip(&mut samples) {
-            if samples.failure.is_none() {
-                let before = target.cpu();
-                let figure = (work.run)(target);
-                let used = target.cpu().zip(before).map(|(after, before)| after.saturating_sub(before));
-                note(samples, figure.map(Some), used);
-            }
+    let (mut counted, mut unsteady) = (0, 0);
+    while counted < rounds && !interrupt.is_set() {
+        let round = Round::of(work, targets, &samples);
+        if unsteady < rounds && round.moved() > STEADY {
+            unsteady += 1;
+            continue;
         }
-        floor_round(work, samples.last_mut());
+        counted += 1;
+        round.count(&mut samples);
     }
     for (target, samples) in targets.iter_mut().zip(&mut samples) {
         note(samples, (work.clear)(target).map(|()| None), None);
     }
-    Row { work: work.name, unit: work.unit, goal: work.goal, samples }
+    Row { work: work.name, unit: work.unit, goal: work.goal, samples, unsteady }
 }
 
-fn floor_round(work: &Work, samples: Option<&mut Samples>) {
-    if let (Some(floor), Some(samples)) = (work.floor, samples) {
-        note(samples, floor().map(Some), None);
+/// One round.
+struct Round {
+    /// Of each target, its figure and the processor time; `None` where it failed before.
+    targets: Vec<Option<(Result<f64>, Option<Duration>)>>,
+    /// Before and after the targets.
+    floor: Option<[Result<f64>; 2]>,
+}
+
+impl Round {
+    fn of(work: &Work, targets: &mut [Target], samples: &[Samples]) -> Self {
+        let before = work.floor.map(|floor| floor());
+        let run = |(target, samples): (&mut Target, &Samples)| {
+            if samples.failure.is_some() {
+                return None;
+            }
+            let before = target.cpu();
+            let figure = (work.run)(target);
+            Some((figure, target.cpu().zip(before).map(|(after, before)| after.saturating_sub(before))))
+        };
+        let targets = targets.iter_mut().zip(samples).map(run).collect();
+        Self { targets, floor: before.zip(work.floor.map(|floor| floor())).map(|(before, after)| [before, after]) }
+    }
+
+    /// How many times the smaller of the floor's figures the larger one is; 1 without a floor.
+    fn moved(&self) -> f64 {
+        match &self.floor {
+            Some([Ok(before), Ok(after)]) => before.max(*after) / before.min(*after),
+            _ => 1.0,
+        }
+    }
+
+    /// `samples`: the targets', then the floor's.
+    fn count(self, samples: &mut [Samples]) {
+        let (floor, targets) = samples.split_last_mut().expect("the floor has samples");
+        for (samples, round) in targets.iter_mut().zip(self.targets) {
+            if let Some((figure, cpu)) = round {
+                note(samples, figure.map(Some), cpu);
+            }
+        }
+        self.floor.into_iter().flatten().for_each(|figure| note(floor, figure.map(Some), None));
     }
 }
 
-fn note(samples: &mut Samples, figure: Result<Option<f64>>, cpu: Option<std::time::Duration>) {
+fn note(samples: &mut Samples, figure: Result<Option<f64>>, cpu: Option<Duration>) {
     match figure {
         Ok(Some(figure)) => samples.push(figure, cpu),
         Ok(None) => {}

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{
     Group, Unit, Work,
-    containers::{create, remove, remove_all, start},
+    containers::{create, only_running, remove, remove_all, start},
     floor,
     http::Connection,
     images::drain,
@@ -68,15 +68,9 @@ fn sleeper(target: &mut Target) -> Result<()> {
     start(&mut connection, &id)
 }
 
-/// The one container that runs.
-fn only(connection: &mut Connection) -> Result<String> {
-    let list: Vec<Value> = serde_json::from_slice(&connection.call("GET", "/v1.19/containers/json", None)?)?;
-    Ok(list.first().and_then(|container| container["Id"].as_str()).context("no container runs")?.to_owned())
-}
-
 fn exec(target: &mut Target) -> Result<f64> {
     let mut connection = target.connect()?;
-    let id = only(&mut connection)?;
+    let id = only_running(&mut connection)?;
     let began = Instant::now();
     let body = json!({"Cmd": ["true"], "AttachStdout": true, "AttachStderr": true}).to_string();
     let answer: Value = serde_json::from_slice(&connection.call(
@@ -246,7 +240,7 @@ fn read_events(mut listener: Connection, count: usize) -> Result<()> {
 
 fn attached_memory(target: &mut Target) -> Result<f64> {
     const CLIENTS: usize = 100;
-    let id = only(&mut target.connect()?)?;
+    let id = only_running(&mut target.connect()?)?;
     let before = target.memory().context("only a daemon that the bench started has a known memory")?;
     let path = format!("/v1.19/containers/{id}/attach?stream=1&stdout=1");
     let clients = (0..CLIENTS).map(|_| target.connect()?.hijack("POST", &path, None)).collect::<Result<Vec<_>>>()?;

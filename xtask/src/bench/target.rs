@@ -95,6 +95,13 @@ impl Target {
         self.started.as_ref().map(|started| started.socket.as_path()).context("the daemon was not started here")
     }
 
+    /// The network that a daemon started here lives in.
+    pub(super) fn network_namespace(&self) -> Result<fs::File> {
+        let started = self.started.as_ref().context("the daemon was not started here")?;
+        let path = format!("/proc/{}/ns/net", started.child.id());
+        fs::File::open(&path).with_context(|| format!("opening {path}"))
+    }
+
     /// A new connection.
     pub(crate) fn connect(&self) -> Result<Connection> {
         self.address.connect()
