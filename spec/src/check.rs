@@ -7,6 +7,7 @@ use regex::Regex;
 use crate::{
     clauses::Clause,
     entries::Entry,
+    judge::goes_before,
     load::{Problem, Spec},
     model::{Answer, ClauseId, Content, Endpoint, Kind, Outcome, RequestBody, Schema, Tier},
     text::Text,
@@ -210,7 +211,7 @@ impl Structure<'_> {
                 .collect();
             for (place, (index, by, answer)) in answers.iter().enumerate() {
                 for (other_index, other_by, other) in &answers[..place] {
-                    if alike(answer, other) {
+                    if alike(answer, other) && !goes_before(other, answer) {
                         self.problem(
                             &format!("/outcomes/{index}/by/{by}"),
                             format!("in {version} nothing tells it apart from /outcomes/{other_index}/by/{other_by}"),

@@ -8,6 +8,7 @@ use crate::{
     load::Spec,
     model::{Answer, Content, Endpoint, Outcome, Tier},
     schema::{Context, validate},
+    text::Text,
     version::Version,
 };
 
@@ -227,7 +228,7 @@ impl Spec {
 }
 
 /// The outcome that an answer is already known to be, where this one could not be told from it: bytes of any kind
-/// from a text that fits, and the texts that a HEAD does not carry.
+/// from a text that fits, one with values from one without, and the texts that a HEAD does not carry.
 fn told_apart<'a>(candidates: &'a [Candidate<'_>], answer: &Answer, request: &Request<'_>) -> Option<&'a str> {
     let any = matches!(answer.content(), Content::Stdio | Content::Bytes);
     candidates
@@ -235,9 +236,15 @@ fn told_apart<'a>(candidates: &'a [Candidate<'_>], answer: &Answer, request: &Re
         .find(|other| {
             other.differences.is_empty()
                 && other.answer().content() == Content::Text
-                && (any || request.method == "HEAD")
+                && (any || request.method == "HEAD" || goes_before(other.answer(), answer))
         })
         .map(|other| other.outcome.id.as_str())
+}
+
+/// Whether an exact text without values stands before one that its words would fit as well.
+pub(crate) fn goes_before(first: &Answer, second: &Answer) -> bool {
+    let literal = |answer: &Answer| answer.text.as_ref().map(Text::is_literal);
+    first.tier == Tier::Exact && literal(first) == Some(true) && literal(second) == Some(false)
 }
 
 /// A body that is parsed at most once.

@@ -37,7 +37,7 @@ mod embedded {
 
 pub use embedded::{Behaviour, EndpointId};
 pub use load::{Error, Problem, Spec};
-pub use version::{Range, VERSIONS, Version};
+pub use version::{Meant, Range, VERSIONS, Version};
 
 impl Version {
     /// Whether a named behaviour is so in this version.

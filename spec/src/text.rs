@@ -81,6 +81,11 @@ impl Text {
         }
     }
 
+    /// Whether no value stands in it.
+    pub fn is_literal(&self) -> bool {
+        self.parts.iter().all(|part| matches!(part, Part::Literal(_)))
+    }
+
     /// The text with its values in place. A name that stands there several times takes the values of that name in
     /// turn, then the last again; one without a value stays as it is written.
     pub fn render(&self, values: &[(&str, &str)]) -> String {

@@ -35,6 +35,34 @@ impl Version {
     pub fn minor(self) -> u8 {
         self.0
     }
+
+    /// What a prefix of digits and dots means, compared part by part as the genuine daemons did: `1.014` is 1.14, and
+    /// so is what comes after it and before 1.15, as `1.14.1`.
+    pub fn meant_by(number: &str) -> Meant {
+        // What has no digits counts as 0, what has too many as the most there is.
+        let part = |part: &str| if part.is_empty() { 0 } else { part.parse().unwrap_or(u64::MAX) };
+        let mut asked: Vec<u64> = number.split('.').map(part).collect();
+        while asked.last() == Some(&0) {
+            asked.pop();
+        }
+        let parts = |version: Version| [1, u64::from(version.0)];
+        if asked[..] > parts(Version::NEWEST)[..] {
+            return Meant::Newer;
+        }
+        let known = VERSIONS.into_iter().rev().find(|version| asked[..] >= parts(*version)[..]);
+        known.map_or(Meant::Older, Meant::Version)
+    }
+}
+
+/// What a version prefix means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meant {
+    /// One of the six.
+    Version(Version),
+    /// One above the newest.
+    Newer,
+    /// One below the oldest.
+    Older,
 }
 
 impl fmt::Display for Version {
@@ -140,6 +168,32 @@ impl Serialize for Range {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_prefix_means_the_version_that_it_is_not_before() {
+        let meant = |number: &str| match Version::meant_by(number) {
+            Meant::Version(version) => version.to_string(),
+            other => format!("{other:?}"),
+        };
+        for (number, expected) in [
+            ("1.14", "1.14"),
+            ("01.014", "1.14"),
+            ("1.14.", "1.14"),
+            ("1.14.0", "1.14"),
+            ("1.14.1", "1.14"),
+            ("1.19", "1.19"),
+            ("1.19.1", "Newer"),
+            ("1.20", "Newer"),
+            ("2", "Newer"),
+            ("9999999999999999999999", "Newer"),
+            ("1.13.9", "Older"),
+            ("1..14", "Older"),
+            (".", "Older"),
+            ("0.5", "Older"),
+        ] {
+            assert_eq!(meant(number), expected, "{number}");
+        }
+    }
 
     #[test]
     fn a_range_is_half_open() {

@@ -373,7 +373,7 @@ impl LineRequest {
             body,
             stdin: stdin.collect(),
             raw: None,
-            http10: self.proto.as_deref() == Some("HTTP/1.0"),
+            proto: self.proto.unwrap_or_else(|| Request::PROTO.to_owned()),
         })
     }
 }
@@ -385,7 +385,7 @@ fn literal(raw: &str) -> Vec<u8> {
         let size: usize = size.parse().ok()?;
         let last = *kept.as_bytes().last()?;
         let mut bytes = kept.as_bytes().to_vec();
-        let tail = b" HTTP/1.1\r\nHost: docker\r\n\r\n";
+        let tail = b"/json HTTP/1.1\r\nHost: docker\r\n\r\n";
         // In the request line or in a header: the head has to end either way.
         let tail: &[u8] = if kept.contains("\r\n") { b"\r\n\r\n" } else { tail };
         bytes.resize(size.checked_sub(tail.len())?.max(bytes.len()), last);

@@ -18,8 +18,8 @@ pub struct Request {
     pub stdin: Vec<Input>,
     /// Sent literally in place of head and body. The other fields then tell its request line as far as it has one.
     pub raw: Option<Vec<u8>>,
-    /// 1.0 in place of 1.1.
-    pub http10: bool,
+    /// The protocol, as the request line has it.
+    pub proto: String,
 }
 
 /// A request's body.
@@ -53,6 +53,9 @@ pub enum Input {
 }
 
 impl Request {
+    /// The protocol that clients speak.
+    pub const PROTO: &str = "HTTP/1.1";
+
     /// A request without headers or body.
     pub fn new(method: &str, target: impl Into<String>) -> Self {
         Self {
@@ -62,7 +65,7 @@ impl Request {
             body: RequestBody::Absent,
             stdin: Vec::new(),
             raw: None,
-            http10: false,
+            proto: Self::PROTO.to_owned(),
         }
     }
 
@@ -98,7 +101,7 @@ impl Request {
         let line = String::from_utf8_lossy(&line).into_owned();
         let mut words = line.split(' ');
         let mut request = Self::new(words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        request.http10 = words.next() == Some("HTTP/1.0");
+        request.proto = words.next().unwrap_or_default().to_owned();
         let text = String::from_utf8_lossy(&bytes);
         request.headers = text
             .lines()
@@ -141,8 +144,7 @@ impl Request {
         if let Some(raw) = &self.raw {
             return raw.clone();
         }
-        let proto = if self.http10 { "HTTP/1.0" } else { "HTTP/1.1" };
-        let mut out = format!("{} {} {proto}\r\n", self.method, self.target).into_bytes();
+        let mut out = format!("{} {} {}\r\n", self.method, self.target, self.proto).into_bytes();
         let mut header = |name: &str, value: &str| out.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
         if self.header_value("Host").is_none() {
             header("Host", "docker");
@@ -235,7 +237,7 @@ mod tests {
     fn a_literal_request_still_tells_its_line_and_headers() {
         let request = Request::literal(b"GET /_ping?a=b HTTP/1.0\r\nHost: x\r\n\r\nrest".to_vec());
         assert_eq!((request.method.as_str(), request.path(), request.query()), ("GET", "/_ping", Some("a=b")));
-        assert!(request.http10);
+        assert_eq!(request.proto, "HTTP/1.0");
         assert_eq!(request.header_value("host"), Some("x"));
         assert_eq!(request.to_wire(), b"GET /_ping?a=b HTTP/1.0\r\nHost: x\r\n\r\nrest");
     }

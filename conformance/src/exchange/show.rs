@@ -17,7 +17,7 @@ impl Request {
         if let Some(raw) = &self.raw {
             return format!("raw bytes:\n{}", cut(&String::from_utf8_lossy(raw).escape_debug().to_string()));
         }
-        let mut out = format!("{} {} HTTP/1.{}\n", self.method, self.target, if self.http10 { 0 } else { 1 });
+        let mut out = format!("{} {} {}\n", self.method, self.target, self.proto);
         for (name, value) in &self.headers {
             let _ = writeln!(out, "{name}: {value}");
         }

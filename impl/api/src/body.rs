@@ -1,6 +1,7 @@
 //! Request and response bodies.
 
 use std::{
+    future::poll_fn,
     io,
     pin::Pin,
     task::{Context, Poll},
@@ -9,39 +10,40 @@ use std::{
 use bytes::Bytes;
 use drydock_engine::ByteStream;
 use futures_util::{Stream, StreamExt as _, stream};
-use http_body_util::BodyExt as _;
-use hyper::body::{Frame, Incoming, SizeHint};
 
-use crate::connection::{Busy, Slot};
+use crate::connection::{self, Incoming, Slot};
 
 /// Bytes up to which an answer tells its length before it; longer ones go out in chunks, as Go's server had it.
 const WITH_LENGTH: usize = 2048;
 
 /// A response's body.
-pub(crate) struct Body {
-    content: Content,
-    /// Until the body is sent, bytes of this connection are no request's head.
-    busy: Option<Busy>,
-}
+pub(crate) struct Body(Content);
 
 enum Content {
-    Whole(Option<Bytes>),
+    Whole(Bytes),
     Stream(Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>),
+}
+
+/// How long a body is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Length {
+    Known(u64),
+    /// It is told by chunks.
+    Unknown,
 }
 
 impl Body {
     pub(crate) fn empty() -> Self {
-        Self { content: Content::Whole(None), busy: None }
+        Self::whole(Bytes::new())
     }
 
     pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
-        let bytes = bytes.into();
-        Self { content: Content::Whole((!bytes.is_empty()).then_some(bytes)), busy: None }
+        Self(Content::Whole(bytes.into()))
     }
 
     /// A body of pieces; each is sent as one chunk, at once. An error cuts the response short.
     pub(crate) fn stream(pieces: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Self {
-        Self { content: Content::Stream(Box::pin(pieces)), busy: None }
+        Self(Content::Stream(Box::pin(pieces)))
     }
 
     /// A stream that ends when its client leaves, also while nothing is sent.
@@ -54,15 +56,52 @@ impl Body {
 
     /// The same in chunks, however short it is.
     pub(crate) fn chunked(self) -> Self {
-        match self.content {
-            Content::Whole(Some(bytes)) => Self::stream(stream::once(std::future::ready(Ok(bytes)))),
-            content => Self { content, ..self },
+        match self.0 {
+            Content::Whole(bytes) if !bytes.is_empty() => Self::stream(stream::once(std::future::ready(Ok(bytes)))),
+            content => Self(content),
         }
     }
 
-    pub(crate) fn hold(mut self, busy: Busy) -> Self {
-        self.busy = Some(busy);
-        self
+    pub(crate) fn length(&self) -> Length {
+        match &self.0 {
+            Content::Whole(bytes) if bytes.len() <= WITH_LENGTH => Length::Known(bytes.len() as u64),
+            _ => Length::Unknown,
+        }
+    }
+
+    /// Whether all of it was taken.
+    pub(crate) fn is_end(&self) -> bool {
+        matches!(&self.0, Content::Whole(bytes) if bytes.is_empty())
+    }
+
+    /// The next piece; `None` at the end.
+    pub(crate) async fn next(&mut self) -> Option<io::Result<Bytes>> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// The next piece if it is there.
+    pub(crate) async fn ready(&mut self) -> Option<io::Result<Bytes>> {
+        poll_fn(|cx| match self.poll_next(cx) {
+            Poll::Ready(piece) => Poll::Ready(piece),
+            Poll::Pending => Poll::Ready(None),
+        })
+        .await
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        match &mut self.0 {
+            Content::Whole(bytes) => {
+                let bytes = std::mem::take(bytes);
+                Poll::Ready((!bytes.is_empty()).then_some(Ok(bytes)))
+            }
+            Content::Stream(pieces) => {
+                let piece = pieces.as_mut().poll_next(cx);
+                if let Poll::Ready(None) = piece {
+                    self.0 = Content::Whole(Bytes::new());
+                }
+                piece
+            }
+        }
     }
 }
 
@@ -71,36 +110,10 @@ pub(crate) fn pieces(mut bytes: ByteStream) -> impl Stream<Item = io::Result<Byt
     stream::poll_fn(move |cx| bytes.poll_next(cx))
 }
 
-impl hyper::body::Body for Body {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        match &mut self.content {
-            Content::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Content::Stream(pieces) => {
-                pieces.as_mut().poll_next(cx).map(|piece| piece.map(|piece| piece.map(Frame::data)))
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        matches!(self.content, Content::Whole(None))
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match &self.content {
-            Content::Whole(None) => SizeHint::with_exact(0),
-            Content::Whole(Some(bytes)) if bytes.len() <= WITH_LENGTH => SizeHint::with_exact(bytes.len() as u64),
-            _ => SizeHint::default(),
-        }
-    }
-}
-
 /// Why a request's body could not be read.
 #[derive(Debug)]
 pub(crate) enum Broken {
-    /// Its chunks are malformed, or it ended early.
+    /// Its chunks are malformed.
     Framing,
     /// It is longer than any JSON that a client sends.
     TooLarge,
@@ -109,44 +122,55 @@ pub(crate) enum Broken {
 /// Bytes of JSON in a request that are read.
 const JSON_LIMIT: usize = 4 << 20;
 
-/// Reads a request's body that is to be JSON.
-pub(crate) async fn read(body: &mut Incoming) -> Result<Vec<u8>, Broken> {
+/// Reads a request's body that is to be JSON. One that breaks off is what came of it: a document that breaks off is
+/// told as that.
+pub(crate) async fn read(body: &Incoming) -> Result<Vec<u8>, Broken> {
     let mut bytes = Vec::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Broken::Framing)?;
-        if let Some(data) = frame.data_ref() {
-            if bytes.len() + data.len() > JSON_LIMIT {
-                return Err(Broken::TooLarge);
-            }
-            bytes.extend_from_slice(data);
+    while let Some(piece) = poll_fn(|cx| body.poll_piece(cx)).await {
+        match piece {
+            Ok(piece) if bytes.len() + piece.len() > JSON_LIMIT => return Err(Broken::TooLarge),
+            Ok(piece) => bytes.extend_from_slice(&piece),
+            Err(connection::Broken::Chunks) => return Err(Broken::Framing),
+            Err(connection::Broken::Short | connection::Broken::Io(_)) => break,
         }
     }
     Ok(bytes)
 }
 
-/// A request's body for a reader on a thread that may block. Bounded: the client waits while the reader is busy.
-pub(crate) fn reader(body: impl Into<Option<Incoming>>) -> impl io::Read + Send + 'static {
-    let mut body = body.into();
+/// A request's body as a stream; one that breaks off ends in an error.
+pub(crate) fn incoming(body: Option<Incoming>) -> impl Stream<Item = io::Result<Bytes>> + Send + Unpin + 'static {
+    let mut body = body;
+    stream::poll_fn(move |cx| {
+        let piece = match &body {
+            Some(incoming) => std::task::ready!(incoming.poll_piece(cx)),
+            None => None,
+        };
+        if !matches!(piece, Some(Ok(_))) {
+            body = None;
+        }
+        Poll::Ready(piece.map(|piece| piece.map_err(|error| io::Error::new(io::ErrorKind::UnexpectedEof, error))))
+    })
+}
+
+/// Pieces for a reader on a thread that may block. Bounded: who sends waits while the reader is busy.
+pub(crate) fn reader(
+    mut pieces: impl Stream<Item = io::Result<Bytes>> + Send + Unpin + 'static,
+) -> impl io::Read + Send + 'static {
     let (sender, receiver) = tokio::sync::mpsc::channel::<io::Result<Bytes>>(4);
     tokio::spawn(async move {
-        while let Some(frame) = next(&mut body).await {
-            let piece = match frame {
-                Ok(frame) => match frame.into_data() {
-                    Ok(data) => Ok(data),
-                    Err(_) => continue,
-                },
-                Err(error) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, error)),
+        loop {
+            // The reader may end before its source says anything more.
+            let piece = tokio::select! {
+                piece = pieces.next() => piece,
+                () = sender.closed() => return,
             };
+            let Some(piece) = piece else { return };
             if sender.send(piece).await.is_err() {
                 return;
             }
         }
     });
     Reader { receiver, piece: Bytes::new() }
-}
-
-async fn next(body: &mut Option<Incoming>) -> Option<Result<Frame<Bytes>, hyper::Error>> {
-    body.as_mut()?.frame().await
 }
 
 struct Reader {

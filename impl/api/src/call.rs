@@ -1,14 +1,14 @@
 //! A request on its way to its handler: routed, its query read, its body still to come.
 
 use drydock_spec::{EndpointId, Spec, Version, model::Decoder};
-use hyper::{HeaderMap, body::Incoming, header::CONTENT_TYPE};
+use hyper::{HeaderMap, header::CONTENT_TYPE};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::{
     Api,
     body::{self, Broken},
-    connection::Slot,
+    connection::{Incoming, Slot},
     decode::{self, Refused, Shape},
     policy::Policy,
     query::Query,
@@ -59,7 +59,7 @@ impl Call {
 
     /// Refuses a body whose content type is not JSON's. Without a body none is needed.
     pub(crate) fn expect_json(&self) -> Result<(), Refusal> {
-        if !self.headers.contains_key(CONTENT_TYPE) && self.body.as_ref().is_none_or(hyper::body::Body::is_end_stream) {
+        if !self.headers.contains_key(CONTENT_TYPE) && !self.has_body() {
             return Ok(());
         }
         let sent = self.headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
@@ -85,6 +85,11 @@ impl Call {
         self.spec().endpoint(self.endpoint).answer(outcome, self.version).is_some()
     }
 
+    /// Whether there is a body of which something is left.
+    pub(crate) fn has_body(&self) -> bool {
+        self.body.as_ref().is_some_and(|body| !body.is_end())
+    }
+
     /// The body, to be read as a stream. Nothing where it was taken before.
     pub(crate) fn take_body(&mut self) -> Option<Incoming> {
         self.body.take()
@@ -93,7 +98,7 @@ impl Call {
     /// The body as it came.
     pub(crate) async fn bytes(&mut self) -> Result<Vec<u8>, Refusal> {
         let form = self.header(CONTENT_TYPE.as_str()).starts_with("application/x-www-form-urlencoded");
-        let Some(body) = &mut self.body else { return Ok(Vec::new()) };
+        let Some(body) = &self.body else { return Ok(Vec::new()) };
         let read = body::read(body).await;
         // A form's body was read as one, and nothing of it left for who comes after.
         read.map(|bytes| if form { Vec::new() } else { bytes }).map_err(|broken| match broken {

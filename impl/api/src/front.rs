@@ -1,12 +1,11 @@
 //! From a request to its handler: version, endpoint, query.
 
 use drydock_spec::{
-    EndpointId, Spec, Version,
+    EndpointId, Meant, Spec, Version,
     route::{Prefix, split_prefix},
 };
 use hyper::{
-    Method, Request, Response,
-    body::Incoming,
+    Method, StatusCode,
     header::{
         ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, EXPECT, HeaderValue,
     },
@@ -14,24 +13,21 @@ use hyper::{
 
 use crate::{
     Api,
-    body::Body,
     call::Call,
-    connection::Slot,
+    connection::{NoRequest, Request, Response, Slot},
     handlers,
-    query::{Query, unescape},
+    query::Query,
     reply::{Place, Refusal, Reply, refusal},
 };
 
 /// Answers a request.
-pub(crate) async fn answer(api: Api, request: Request<Incoming>, slot: Slot) -> Response<Body> {
+pub(crate) async fn answer(api: Api, request: Request, slot: Slot) -> Response {
     let mut response = match route(&request) {
         Ok(routed) => dispatch(api.clone(), request, routed, slot).await,
-        Err(Unrouted { version, reply }) => {
-            Place { spec: Spec::embedded(), version, endpoint: None, query: &Query::default() }.render(*reply)
-        }
+        Err(Unrouted { version, reply }) => unrouted(version, *reply),
     };
     if let Some(origin) = &api.0.cors {
-        let headers = response.headers_mut();
+        let headers = &mut response.headers;
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         headers.insert(
             ACCESS_CONTROL_ALLOW_HEADERS,
@@ -40,6 +36,19 @@ pub(crate) async fn answer(api: Api, request: Request<Incoming>, slot: Slot) -> 
         headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, DELETE, PUT, OPTIONS"));
     }
     response
+}
+
+/// The status for bytes that are no request.
+pub(crate) fn refuse(what: NoRequest) -> StatusCode {
+    let outcome = match what {
+        NoRequest::Malformed => "malformed-request",
+        NoRequest::HeadTooLarge => "head-too-large",
+    };
+    unrouted(Version::NEWEST, Reply::new(outcome)).status
+}
+
+fn unrouted(version: Version, reply: Reply) -> Response {
+    Place { spec: Spec::embedded(), version, endpoint: None, query: &Query::default() }.render(reply)
 }
 
 struct Routed {
@@ -54,60 +63,44 @@ struct Unrouted {
     reply: Refusal,
 }
 
-fn route(request: &Request<Incoming>) -> Result<Routed, Unrouted> {
+fn route(request: &Request) -> Result<Routed, Unrouted> {
     let newest = |reply: Refusal| Unrouted { version: Version::NEWEST, reply };
-    if request.headers().get(EXPECT).is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+    let path = request.path.as_str();
+    if request.headers.get(EXPECT).is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
         return Err(newest(refusal("expectation-failed")));
     }
-    let raw = request.uri().path();
-    let path = unescape(raw, false).map_err(|_| newest(refusal("malformed-request")))?;
-    if request.method() == Method::OPTIONS {
-        return Ok(Routed { version: Version::NEWEST, endpoint: EndpointId::SystemOptions, reference: path });
+    if request.method == Method::OPTIONS {
+        let reference = path.to_owned();
+        return Ok(Routed { version: Version::NEWEST, endpoint: EndpointId::SystemOptions, reference });
     }
-    if !path.starts_with('/') {
-        return Err(newest(refusal("malformed-request")));
-    }
-    let clean = cleaned(&path);
+    let clean = cleaned(path);
     if clean != path {
         return Err(newest(Box::new(Reply::new("path-not-clean").with("path", clean))));
     }
-    let (prefix, rest) = split_prefix(&path);
-    let version = match prefix {
-        Prefix::Absent => Version::NEWEST,
-        Prefix::Known(version) => version,
-        Prefix::Other(number) => spelled_otherwise(number).unwrap_or(Version::NEWEST),
+    let (prefix, rest) = split_prefix(path);
+    let meant = match prefix {
+        Prefix::Absent => Meant::Version(Version::NEWEST),
+        Prefix::Known(version) => Meant::Version(version),
+        Prefix::Other(number) => Version::meant_by(number),
     };
-    let found = Spec::embedded().routes().find(version, request.method().as_str(), rest);
+    let version = if let Meant::Version(version) = meant { version } else { Version::NEWEST };
+    let found = Spec::embedded().routes().find(version, request.method.as_str(), rest);
     // Go's `.*` stops at a newline.
     let Some(found) = found.filter(|found| !found.variable.contains('\n')) else {
         return Err(Unrouted { version, reply: refusal("no-such-page") });
     };
-    if let Prefix::Other(asked) = prefix
-        && spelled_otherwise(asked).is_none()
-    {
-        return Err(newest(Box::new(mismatched(asked))));
+    match (meant, prefix) {
+        (Meant::Newer, Prefix::Other(asked)) => {
+            let reply = Reply::new("newer-version-asked").with("asked", asked);
+            return Err(newest(Box::new(reply.with("server", Version::NEWEST.to_string()))));
+        }
+        (Meant::Older, _) => {
+            let reply = Reply::new("older-version-asked").with("oldest", Version::OLDEST.to_string());
+            return Err(newest(Box::new(reply)));
+        }
+        _ => {}
     }
     Ok(Routed { version, endpoint: EndpointId::ALL[found.endpoint], reference: found.variable.to_owned() })
-}
-
-/// A version that is meant though it is written with zeros, as `1.014`.
-fn spelled_otherwise(number: &str) -> Option<Version> {
-    let parts = parts(number);
-    drydock_spec::VERSIONS.into_iter().find(|version| parts == [1, u64::from(version.minor())])
-}
-
-fn parts(number: &str) -> Vec<u64> {
-    number.split('.').map(|part| part.parse().unwrap_or(0)).collect()
-}
-
-/// A version that this daemon does not have: above its newest or below its oldest, compared part by part.
-fn mismatched(asked: &str) -> Reply {
-    let newest = Version::NEWEST.to_string();
-    if parts(asked) > parts(&newest) {
-        Reply::new("newer-version-asked").with("asked", asked).with("server", newest)
-    } else {
-        Reply::new("older-version-asked").with("oldest", Version::OLDEST.to_string())
-    }
 }
 
 /// The path without `//`, `.` and `..`, as Go's `path.Clean` has it; a final slash stays.
@@ -127,10 +120,9 @@ fn cleaned(path: &str) -> String {
     clean
 }
 
-async fn dispatch(api: Api, request: Request<Incoming>, routed: Routed, slot: Slot) -> Response<Body> {
+async fn dispatch(api: Api, request: Request, routed: Routed, slot: Slot) -> Response {
     let Routed { version, endpoint, reference } = routed;
-    let (head, body) = request.into_parts();
-    let query = Query::parse(head.uri.query().unwrap_or_default());
+    let query = Query::parse(&request.query);
     let spec = Spec::embedded();
     let query = match query {
         Ok(query) => query,
@@ -146,8 +138,8 @@ async fn dispatch(api: Api, request: Request<Incoming>, routed: Routed, slot: Sl
         endpoint,
         reference: reference.clone(),
         query: query.clone(),
-        headers: head.headers,
-        body: Some(body),
+        headers: request.headers,
+        body: Some(request.body),
         slot,
     };
     let mut reply = match handlers::handle(call).await {
@@ -175,13 +167,5 @@ mod tests {
         ] {
             assert_eq!(cleaned(path), clean, "{path}");
         }
-    }
-
-    #[test]
-    fn versions_outside_are_newer_or_older() {
-        assert_eq!(mismatched("1.99").outcome, "newer-version-asked");
-        assert_eq!(mismatched("2").outcome, "newer-version-asked");
-        assert_eq!(mismatched("1.13").outcome, "older-version-asked");
-        assert_eq!(mismatched("0.9").outcome, "older-version-asked");
     }
 }

@@ -75,7 +75,8 @@ impl Api {
     async fn client(self, arrival: connection::Arrival) {
         let served = async {
             let socket = arrival.socket().await?;
-            connection::serve(socket, move |request, slot| front::answer(self.clone(), request, slot)).await
+            connection::serve(socket, move |request, slot| front::answer(self.clone(), request, slot), front::refuse)
+                .await
         };
         if let Err(error) = served.await {
             tracing::debug!(%error, "a connection ended");

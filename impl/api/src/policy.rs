@@ -95,6 +95,16 @@ impl Policy {
         }
     }
 
+    /// Whether a request that brought an archive is its connection's last.
+    pub(crate) fn archives_end_connections(self) -> bool {
+        self.has(Behaviour::ArchivesEndConnections)
+    }
+
+    /// Whether a login is its connection's last request.
+    pub(crate) fn logins_end_connections(self) -> bool {
+        self.has(Behaviour::AuthEndsConnections)
+    }
+
     /// Whether saving no image is an archive without entries, and no error.
     pub(crate) fn saves_nothing(self) -> bool {
         self.has(Behaviour::ImagesSaveOfNothing)

@@ -3,17 +3,17 @@
 use bytes::Bytes;
 use drydock_spec::{
     EndpointId, Spec, Version,
-    model::{Answer, Endpoint, Outcome, Tier},
+    model::{Answer, Content, Endpoint, Outcome, Tier},
     project::project,
     schema::Context,
 };
 use hyper::{
-    Response, StatusCode,
+    HeaderMap, StatusCode,
     header::{CONTENT_TYPE, HeaderName, HeaderValue},
 };
 use serde_json::Value;
 
-use crate::{body::Body, json, query::Query};
+use crate::{body::Body, connection::Response, json, query::Query};
 
 /// Values for the places in a text.
 pub(crate) type Values = Vec<(&'static str, String)>;
@@ -28,6 +28,8 @@ pub(crate) struct Reply {
     /// What follows a text of which only the beginning is promised.
     pub(crate) detail: String,
     pub(crate) payload: Payload,
+    /// Whether the connection ends with it.
+    pub(crate) closes: bool,
 }
 
 /// What a response carries.
@@ -50,7 +52,7 @@ pub(crate) type Answered = Result<Reply, Refusal>;
 
 impl Reply {
     pub(crate) fn new(outcome: &'static str) -> Self {
-        Self { outcome, nth: 0, values: Vec::new(), detail: String::new(), payload: Payload::Told }
+        Self { outcome, nth: 0, values: Vec::new(), detail: String::new(), payload: Payload::Told, closes: false }
     }
 
     pub(crate) fn json(outcome: &'static str, value: Value) -> Self {
@@ -89,6 +91,14 @@ impl Reply {
     }
 }
 
+/// An answer that is the last of its connection, if it `closes`.
+pub(crate) fn closing(answered: Answered, closes: bool) -> Answered {
+    match answered {
+        Ok(reply) => Ok(Reply { closes, ..reply }),
+        Err(refusal) => Err(Box::new(Reply { closes, ..*refusal })),
+    }
+}
+
 /// A refusal with this outcome.
 pub(crate) fn refusal(outcome: &'static str) -> Refusal {
     Box::new(Reply::new(outcome))
@@ -111,7 +121,7 @@ impl Place<'_> {
 
     /// The response. An outcome that the version does not describe is a plain server error that says so: it cannot be
     /// told in the version's words.
-    pub(crate) fn render(&self, reply: Reply) -> Response<Body> {
+    pub(crate) fn render(&self, reply: Reply) -> Response {
         if let Payload::Unimplemented = reply.payload {
             return plain(StatusCode::NOT_IMPLEMENTED, "not implemented by this daemon\n".to_owned());
         }
@@ -125,13 +135,13 @@ impl Place<'_> {
         }
     }
 
-    fn answer(&self, answer: &Answer, reply: Reply) -> Response<Body> {
+    fn answer(&self, answer: &Answer, reply: Reply) -> Response {
         let values: Vec<(&str, &str)> = reply.values.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let mut open = None;
+        let mut content_type = answer.content_types().first().copied();
         let body = match reply.payload {
             Payload::Json(value) => Body::whole(json::line(&self.project(answer, value))),
-            Payload::Body(body, content_type) => {
-                open = content_type;
+            Payload::Body(body, open) => {
+                content_type = open.or(content_type);
                 body
             }
             Payload::Told | Payload::Unimplemented => match &answer.text {
@@ -142,12 +152,12 @@ impl Place<'_> {
                 None => Body::empty(),
             },
         };
-        let mut response = Response::new(body);
-        *response.status_mut() =
-            StatusCode::from_u16(answer.status.first()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let headers = response.headers_mut();
-        if let Some(content_type) = open.or_else(|| answer.content_types().first().copied()) {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        let mut headers = HeaderMap::new();
+        let mut guessed_type = None;
+        match content_type.map(|name| (name, HeaderValue::from_static(name))) {
+            Some((name, _)) if is_guessed(answer) => guessed_type = Some(name),
+            Some((_, value)) => drop(headers.insert(CONTENT_TYPE, value)),
+            None => {}
         }
         for (name, value) in &answer.additions {
             if let (Ok(name), Ok(value)) = (HeaderName::try_from(name.as_str()), HeaderValue::from_str(value)) {
@@ -156,13 +166,17 @@ impl Place<'_> {
         }
         for (name, value) in &answer.headers {
             let Ok(name) = HeaderName::try_from(name.as_str()) else { continue };
+            if name == CONTENT_TYPE {
+                guessed_type = None;
+            }
             match value.as_ref().map(|value| render_header(value, &values)) {
                 None => drop(headers.remove(name)),
                 Some(Some(value)) => drop(headers.insert(name, value)),
                 Some(None) => {}
             }
         }
-        response
+        let status = StatusCode::from_u16(answer.status.first()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Response { status, headers, guessed_type, body, closes: reply.closes }
     }
 
     /// The engine's answer in the version's shape.
@@ -201,19 +215,25 @@ fn render_header(template: &str, values: &[(&str, &str)]) -> Option<HeaderValue>
     HeaderValue::from_str(&text).ok()
 }
 
+/// Whether a genuine daemon left the content type to its server, which put what it guessed behind the length: it did
+/// with all that is neither JSON, an archive, nor the text of an error.
+fn is_guessed(answer: &Answer) -> bool {
+    matches!(answer.content(), Content::None | Content::Stdio | Content::Bytes)
+}
+
 /// A text that no spec describes.
-pub(crate) fn plain(status: StatusCode, text: String) -> Response<Body> {
-    let mut response = Response::new(Body::whole(text));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    response
+pub(crate) fn plain(status: StatusCode, text: String) -> Response {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    Response { status, headers, guessed_type: None, body: Body::whole(text), closes: false }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::body::Length;
 
-    fn rendered(endpoint: EndpointId, version: &str, reply: Reply) -> Response<Body> {
+    fn rendered(endpoint: EndpointId, version: &str, reply: Reply) -> Response {
         let spec = Spec::embedded();
         let query = Query::default();
         let version = version.parse().unwrap();
@@ -223,8 +243,8 @@ mod tests {
     #[test]
     fn ping_tells_its_version_to_clients_that_negotiate_by_it() {
         let response = rendered(EndpointId::SystemPing, "1.19", Reply::body("answered", Body::whole("OK")));
-        assert_eq!(response.headers()["api-version"], "1.19");
-        assert_eq!(response.headers()["ostype"], "linux");
+        assert_eq!(response.headers["api-version"], "1.19");
+        assert_eq!(response.headers["ostype"], "linux");
     }
 
     #[test]
@@ -232,10 +252,10 @@ mod tests {
         let missing = || Reply::new("no-such-container").with("reference", "web");
         let old = rendered(EndpointId::ContainersStop, "1.17", missing());
         let new = rendered(EndpointId::ContainersStop, "1.18", missing());
-        assert_eq!((old.status(), new.status()), (StatusCode::NOT_FOUND, StatusCode::NOT_FOUND));
-        let length = |response: &Response<Body>| hyper::body::Body::size_hint(response.body()).exact();
-        assert_eq!(length(&old), Some("No such container: web\n".len() as u64));
-        assert_eq!(length(&new), Some("no such id: web\n".len() as u64));
+        assert_eq!((old.status, new.status), (StatusCode::NOT_FOUND, StatusCode::NOT_FOUND));
+        let length = |response: &Response| response.body.length();
+        assert_eq!(length(&old), Length::Known("No such container: web\n".len() as u64));
+        assert_eq!(length(&new), Length::Known("no such id: web\n".len() as u64));
     }
 
     #[test]
@@ -243,7 +263,7 @@ mod tests {
         let reply = |nth| Reply { nth, ..Reply::new("program-not-found").with("program", "x").with("path", "x") };
         let length = |nth| {
             let response = rendered(EndpointId::ContainersStart, "1.19", reply(nth).with("reference", "web"));
-            hyper::body::Body::size_hint(response.body()).exact()
+            response.body.length()
         };
         assert_ne!(length(0), length(1));
         // One more than there are: the first.

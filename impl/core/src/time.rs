@@ -52,6 +52,12 @@ impl Timestamp {
         u32::try_from(self.0.subsec_nanosecond().rem_euclid(1_000_000_000)).unwrap_or(0)
     }
 
+    /// As HTTP's headers have it: `Mon, 01 Jun 2015 12:00:00 GMT`.
+    #[must_use]
+    pub fn http_date(self) -> String {
+        self.0.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    }
+
     /// How long after `earlier` this is; zero when it is not after.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
@@ -119,6 +125,11 @@ mod tests {
             assert_eq!(time.to_string(), text);
             assert_eq!(text.parse(), Ok(time));
         }
+    }
+
+    #[test]
+    fn a_header_has_the_time_in_words() {
+        assert_eq!(Timestamp::from_unix(1_433_160_000, 5).unwrap().http_date(), "Mon, 01 Jun 2015 12:00:00 GMT");
     }
 
     #[test]

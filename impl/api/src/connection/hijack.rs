@@ -1,62 +1,42 @@
-//! Taking a connection away from hyper, and seeing a client leave.
+//! Taking a connection over, and seeing a client leave.
 
 use std::{
     future::Future,
     io,
-    os::fd::OwnedFd,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
 };
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 
-use super::Socket;
+use super::{Socket, wire::Wire};
 
-type Continuation = Box<dyn FnOnce(Hijacked) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+pub(super) type Continuation = Box<dyn FnOnce(Hijacked) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
-/// What a connection's task and the handlers of its requests share.
+/// A handler's hold of the connection that its request came on.
 #[derive(Clone)]
-pub(crate) struct Slot(Arc<Mutex<State>>);
-
-struct State {
-    /// Whether all that hyper wrote has left its buffers.
-    flushed: bool,
-    continuation: Option<Continuation>,
-    /// Whether the next bytes belong to a request's head.
-    in_head: bool,
-    watch: OwnedFd,
-}
-
-/// Held while a request is answered: until it goes, what is read is not a head.
-pub(crate) struct Busy(Slot);
+pub(crate) struct Slot(Wire);
 
 impl Slot {
-    pub(super) fn new(socket: &Socket) -> io::Result<Self> {
-        let state = State { flushed: true, continuation: None, in_head: true, watch: socket.duplicate()? };
-        Ok(Self(Arc::new(Mutex::new(state))))
+    pub(super) fn new(wire: Wire) -> Self {
+        Self(wire)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes the connection: `then` gets it once hyper has written all it had to. Never returns; the handler that
-    /// waits here is dropped.
+    /// Takes the connection: `then` gets it in place of an answer. Never returns; the handler that waits here is
+    /// dropped.
     pub(crate) async fn hijack<T>(
         &self,
         then: impl FnOnce(Hijacked) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + 'static,
     ) -> T {
-        self.lock().continuation = Some(Box::new(then));
+        self.0.take(Box::new(then));
         std::future::pending().await
     }
 
     /// Resolves when the client closed the connection or its write side, as Go's `CloseNotify` did.
     pub(crate) async fn closed(&self) {
-        let watch = self.lock().watch.try_clone();
         // Only asked for readiness, so a TCP socket may pass for a unix one.
-        let watched = watch.map(std::os::unix::net::UnixStream::from).and_then(|stream| {
+        let watched = self.0.duplicate().map(std::os::unix::net::UnixStream::from).and_then(|stream| {
             stream.set_nonblocking(true)?;
             tokio::net::UnixStream::from_std(stream)
         });
@@ -67,38 +47,9 @@ impl Slot {
                 Ok(_) => {}
                 Err(_) => return,
             }
-            // Clears the readiness without reading: the bytes are hyper's.
+            // Clears the readiness without reading: the bytes are the connection's.
             let _ = watched.try_io(Interest::READABLE, || -> io::Result<()> { Err(io::ErrorKind::WouldBlock.into()) });
         }
-    }
-
-    pub(super) fn busy(&self) -> Busy {
-        self.lock().in_head = false;
-        Busy(self.clone())
-    }
-
-    pub(super) fn in_head(&self) -> bool {
-        self.lock().in_head
-    }
-
-    pub(super) fn head_began(&self) {
-        self.lock().in_head = false;
-    }
-
-    pub(super) fn set_flushed(&self, flushed: bool) {
-        self.lock().flushed = flushed;
-    }
-
-    /// The continuation, once nothing is left in hyper's buffers.
-    pub(super) fn taken(&self) -> Option<Continuation> {
-        let mut state = self.lock();
-        if state.flushed { state.continuation.take() } else { None }
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.lock().in_head = true;
     }
 }
 

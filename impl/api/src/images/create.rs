@@ -20,7 +20,7 @@ use crate::{
     },
     json,
     outcomes::chain,
-    reply::{self, Answered, Refusal, Reply},
+    reply::{self, Answered, Refusal, Reply, closing},
 };
 
 pub(crate) async fn handle(mut call: Call) -> Answered {
@@ -30,23 +30,31 @@ pub(crate) async fn handle(mut call: Call) -> Answered {
         call.policy().repositories().check(reference.registry().1).map_err(|error| refuse_repository(&error))?;
         return Ok(Reply::unimplemented());
     }
-    let import = Import::new(&call)?;
     match call.query.text("fromSrc") {
         "-" => {
-            let archive = body::reader(call.take_body());
-            let api = call.api.clone();
-            let image = api
-                .images(move |images| import.run(images, archive))
-                .await
-                .map_err(|error| call.refuse_import(error))?;
-            call.api.0.engine.tell_of_image(Action::Import, image.to_string());
-            Ok(Reply::body("pulled", Body::whole(json::to_vec(&json!({"status": image.to_string()})))).chunked())
+            let closes = call.has_body() && call.policy().archives_end_connections();
+            let imported = import(&mut call).await;
+            // A success has begun to be told by the time the archive is read.
+            let closes = closes && imported.is_err();
+            closing(imported, closes)
         }
         source => {
             let url = if source.contains("://") { source.to_owned() } else { format!("http://{source}") };
+            let import = Import::new(&call)?;
             Ok(Reply::body("pulled", download(&call, url, import)))
         }
     }
+}
+
+/// An image from the archive in the body.
+async fn import(call: &mut Call) -> Answered {
+    let import = Import::new(call)?;
+    let archive = body::reader(body::incoming(call.take_body()));
+    let api = call.api.clone();
+    let image = api.images(move |images| import.run(images, archive)).await;
+    let image = image.map_err(|error| call.refuse_import(error))?;
+    call.api.0.engine.tell_of_image(Action::Import, image.to_string());
+    Ok(Reply::body("pulled", Body::whole(json::to_vec(&json!({"status": image.to_string()})))).chunked())
 }
 
 /// A repository's name that the version's daemon refuses.

@@ -1,10 +1,11 @@
 //! Fetching an archive by plain HTTP.
 
-use std::io;
+use std::{io, pin::Pin};
 
 use bytes::Bytes;
-use http_body_util::Empty;
-use hyper::{Request, Uri, body::Incoming, client::conn::http1, header::HOST};
+use futures_util::{Stream, TryStreamExt};
+use http_body_util::{BodyDataStream, Empty};
+use hyper::{Request, Uri, client::conn::http1, header::HOST};
 use hyper_util::rt::TokioIo;
 use nix::errno::Errno;
 use tokio::net::TcpStream;
@@ -13,7 +14,7 @@ use tokio::net::TcpStream;
 pub(super) struct Fetched {
     /// Bytes in all; 0 where the server does not say.
     pub(super) total: u64,
-    pub(super) body: Incoming,
+    pub(super) body: Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>,
 }
 
 /// Why nothing came, in the words that clients of the genuine daemons read.
@@ -57,7 +58,10 @@ pub(super) async fn fetch(url: &str) -> Result<Fetched, Error> {
     }
     let length =
         response.headers().get(hyper::header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    Ok(Fetched { total: length.unwrap_or(0), body: response.into_body() })
+    Ok(Fetched {
+        total: length.unwrap_or(0),
+        body: Box::pin(BodyDataStream::new(response.into_body()).map_err(io::Error::other)),
+    })
 }
 
 fn reason(error: &io::Error) -> String {
