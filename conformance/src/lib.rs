@@ -7,6 +7,7 @@ pub mod cases;
 pub mod evidence;
 pub mod exchange;
 pub mod judging;
+pub mod observed;
 pub mod recorded;
 pub mod report;
 pub mod run;

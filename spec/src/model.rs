@@ -521,4 +521,7 @@ pub struct Ruling {
     /// Recorded exchanges that the spec judges wrong because of it: `FILE SCENARIO/STEP`, `*` allowed in each.
     #[serde(default)]
     pub exchanges: Vec<String>,
+    /// Recorded observations that it judges wrong, or the machine's: `SCENARIO/STEP`, `*` allowed.
+    #[serde(default)]
+    pub observations: Vec<String>,
 }

@@ -85,10 +85,21 @@ impl<'a> Lane<'a> {
         Self { client, naming, stop, ids, made: Made::default(), settling_left: SETTLING_IN_ALL, just_started: false }
     }
 
+    /// The times of a script, which begins now.
+    pub(crate) fn begin(&self, script: &Script) -> Shift {
+        Shift::new(script, SystemTime::now())
+    }
+
+    /// Runs one step of a script that began, and remembers what it made.
+    pub(crate) fn perform(&mut self, scenario: &str, step: &Step, shift: &Shift) -> Exchange {
+        let live = self.step(step, shift);
+        self.note(scenario, step, &live);
+        live
+    }
+
     /// Runs a script and gives its steps in order, as far as it came.
     pub fn run<'s>(&mut self, script: &'s Script) -> Vec<Ran<'s>> {
-        let begun = SystemTime::now();
-        let shift = Shift::new(script, begun);
+        let shift = self.begin(script);
         let mut under_way: BTreeMap<String, Conversation> = BTreeMap::new();
         let mut ran = Vec::new();
         for step in &script.steps {
@@ -106,11 +117,15 @@ impl<'a> Lane<'a> {
                 }
                 None => self.step(step, &shift),
             };
-            self.just_started = step.request.method == "POST" && step.request.path().ends_with("/start");
-            self.learn(&script.scenario, step, &live);
+            self.note(&script.scenario, step, &live);
             ran.push(Ran { step, live });
         }
         ran
+    }
+
+    fn note(&mut self, scenario: &str, step: &Step, live: &Exchange) {
+        self.just_started = step.request.method == "POST" && step.request.path().ends_with("/start");
+        self.learn(scenario, step, live);
     }
 
     fn step(&mut self, step: &Step, shift: &Shift) -> Exchange {
@@ -148,7 +163,8 @@ impl<'a> Lane<'a> {
         request
     }
 
-    fn fill(&self, text: &str) -> String {
+    /// A text with the ids of now in place of `{c:NAME}` and the like.
+    pub(crate) fn fill(&self, text: &str) -> String {
         static PLACE: LazyLock<Regex> =
             LazyLock::new(|| Regex::new(r#"\{((?:c|i|id):[^{}"]*?)(:12)?\}"#).expect("a fixed pattern"));
         PLACE
@@ -175,8 +191,9 @@ impl<'a> Lane<'a> {
             if is("POST", "/containers/create") {
                 let query = step.request.query().unwrap_or_default();
                 let name = query.split('&').find_map(|pair| pair.strip_prefix("name=")).unwrap_or_default();
-                // The recordings' placeholders hold the first twenty characters of a name.
-                let name: String = name.chars().take(20).collect();
+                // The placeholders of exchanges hold the first twenty characters of a name, those of observations all.
+                let begins: String = name.chars().take(20).collect();
+                self.ids.insert(format!("c:{begins}"), id.clone());
                 self.ids.insert(format!("c:{name}"), id.clone());
                 self.made.containers.push(id.clone());
             }
@@ -184,6 +201,11 @@ impl<'a> Lane<'a> {
                 self.ids.insert("i:busybox".to_owned(), id);
             }
         }
+    }
+
+    /// The ids of the objects that its scripts made, by `c:NAME` and the like.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.ids.iter().map(|(key, id)| (key.as_str(), id.as_str()))
     }
 
     /// Tells the lane an id that differs on its daemon, such as `i:busybox`.
@@ -239,7 +261,7 @@ fn has_settled(recorded: &Exchange, live: &Exchange) -> bool {
 }
 
 /// Times in a recorded scenario's targets, moved to now.
-struct Shift {
+pub(crate) struct Shift {
     /// When the scenario ran, Unix seconds: the times within it are moved.
     recorded: std::ops::Range<u64>,
     now: u64,

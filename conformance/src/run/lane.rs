@@ -18,6 +18,7 @@ use crate::{
 };
 
 /// Where scripts run, and what they are judged by.
+#[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
     pub(super) options: &'a Options,
     pub(super) spec: &'a Spec,
@@ -47,11 +48,7 @@ pub(super) fn run(
     if !place.own {
         lane.knows("i:busybox", &busybox(place.client).unwrap_or_default());
     }
-    let mut judge = Judge {
-        place,
-        ledger: Ledger::new(place.spec, place.version, place.options.level, How::Live).at(place.client.address()),
-        findings: Vec::new(),
-    };
+    let mut judge = Judge::new(place);
     for script in scripts {
         if interrupt.is_set() {
             break;
@@ -89,14 +86,23 @@ pub(super) fn endpoint<'s>(spec: &'s Spec, version: Version, exchange: &Exchange
     spec.route(version, &asked.as_spec()).map(|(endpoint, _)| endpoint.id.as_str())
 }
 
-struct Judge<'a, 'p> {
+/// What the answers of scripts decide.
+pub(super) struct Judge<'a, 'p> {
     place: &'a Place<'p>,
     ledger: Ledger<'p>,
-    findings: Vec<Finding>,
+    /// So far.
+    pub(super) findings: Vec<Finding>,
 }
 
-impl Judge<'_, '_> {
-    fn script(&mut self, script: &Script, ran: &[Ran<'_>]) {
+impl<'a, 'p> Judge<'a, 'p> {
+    /// Has seen nothing yet.
+    pub(super) fn new(place: &'a Place<'p>) -> Self {
+        let ledger = Ledger::new(place.spec, place.version, place.options.level, How::Live);
+        Self { place, ledger: ledger.at(place.client.address()), findings: Vec::new() }
+    }
+
+    /// Holds the steps of a script against the spec and their recordings.
+    pub(super) fn script(&mut self, script: &Script, ran: &[Ran<'_>]) {
         let place = self.place;
         let comparisons = match place.options.level {
             Level::Exact => compare(script, ran, place.naming),

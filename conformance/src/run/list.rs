@@ -5,6 +5,7 @@ use drydock_spec::{Spec, Version};
 use crate::{
     cases,
     exchange::{RecordingError, Recordings},
+    observed,
     recorded::{BESIDE_THE_API, Bodies, Image, scripts},
     scenarios,
     verdict::matches,
@@ -44,6 +45,9 @@ pub fn names(spec: &Spec, versions: &[Version]) -> Result<Vec<String>, Recording
             if !BESIDE_THE_API.contains(&script.scenario.split('/').next().unwrap_or_default()) {
                 add(format!("recorded {}", script.scenario));
             }
+        }
+        for scenario in observed::scenarios(&recordings, &bodies, *version)? {
+            add(format!("observed {}", scenario.name));
         }
     }
     Ok(names)

@@ -17,10 +17,12 @@ use super::{
     Event, Interrupt, Options, Outcome, OwnDaemon, Progress, RunError, Target,
     lane::{self, Place},
     manners::Manners,
+    observe::{self, Watch},
 };
 use crate::{
     cases::{Ledger, RightRequests, Situation, right_requests},
     exchange::{Client, Limits, Recordings, Request},
+    observed::{self, Scenario},
     recorded::{BESIDE_THE_API, Bodies, Made, Naming, Script, registry::Registry, scripts},
     scenarios,
     verdict::{self, Finding, How},
@@ -30,6 +32,8 @@ use crate::{
 struct Plan {
     version: Version,
     scripts: Vec<Script>,
+    /// What was seen beside the API.
+    observed: Vec<Scenario>,
     /// Requests that do what they are for, by endpoint.
     right: RightRequests,
 }
@@ -40,6 +44,8 @@ struct Unit<'s> {
     scripts: Vec<&'s Script>,
     /// Whether the hand-written scenarios run after the scripts.
     scenarios: bool,
+    /// Whether, in place of all this, containers and daemon are looked at from inside and beside.
+    observes: bool,
 }
 
 /// Scenarios that take the image away from others which need it, or share tags with these: they run alone, after all others.
@@ -58,7 +64,11 @@ pub(super) fn run(
         let scripts = scripts(recordings, &bodies, version)?;
         let recorded = scripts.iter().flat_map(|script| &script.steps).map(|step| &step.recorded);
         let right = right_requests(spec, version, recorded);
-        plans.push(Plan { version, scripts, right });
+        let observed = match options.level {
+            Level::Exact => observed::scenarios(recordings, &bodies, version)?,
+            Level::Documented => Vec::new(),
+        };
+        plans.push(Plan { version, scripts, observed, right });
     }
     match &options.target {
         Target::Own(_) => own(options, spec, &plans, interrupt, progress),
@@ -79,12 +89,25 @@ fn own(
     progress: Progress<'_>,
 ) -> Result<Outcome, RunError> {
     let Target::Own(programs) = &options.target else { unreachable!("the caller saw that it is ours") };
-    let units: Vec<Unit<'_>> =
-        plans.iter().map(|plan| Unit { plan, scripts: wanted(options, spec, plan), scenarios: true }).collect();
-    progress(Event::Planned(units.iter().map(|unit| unit.scripts.len()).sum()));
+    let answers =
+        plans.iter().map(|plan| Unit { plan, scripts: wanted(options, spec, plan), scenarios: true, observes: false });
+    let looks = plans.iter().filter(|plan| !observe::wanted(options, &plan.observed).is_empty()).map(|plan| Unit {
+        plan,
+        scripts: Vec::new(),
+        scenarios: false,
+        observes: true,
+    });
+    let units: Vec<Unit<'_>> = answers.chain(looks).collect();
+    let looks: usize = plans.iter().map(|plan| observe::wanted(options, &plan.observed).len()).sum();
+    progress(Event::Planned(looks + units.iter().map(|unit| unit.scripts.len()).sum::<usize>()));
     let remarks: Mutex<Vec<String>> = Mutex::default();
     let failed: Mutex<Option<RunError>> = Mutex::default();
     let findings = each(options, interrupt, &units, |unit| {
+        if unit.observes {
+            let Plan { version, observed, right, .. } = unit.plan;
+            let watch = Watch { options, spec, programs, version: *version, right };
+            return observe::run(&watch, observed, interrupt, progress);
+        }
         let mut daemon = match OwnDaemon::start(programs) {
             Ok(daemon) => daemon,
             Err(error) => {
@@ -150,11 +173,11 @@ fn theirs(
             for script in wanted(options, spec, plan).into_iter().filter(|script| !is_alone(script)) {
                 if group_of(&script.scenario) != group || units.is_empty() {
                     group = group_of(&script.scenario);
-                    units.push(Unit { plan, scripts: Vec::new(), scenarios: false });
+                    units.push(Unit { plan, scripts: Vec::new(), scenarios: false, observes: false });
                 }
                 units.last_mut().expect("one was just pushed").scripts.push(script);
             }
-            units.push(Unit { plan, scripts: Vec::new(), scenarios: true });
+            units.push(Unit { plan, scripts: Vec::new(), scenarios: true, observes: false });
             units
         })
         .collect();
@@ -162,7 +185,7 @@ fn theirs(
         .iter()
         .map(|plan| {
             let scripts = wanted(options, spec, plan).into_iter().filter(|script| is_alone(script));
-            Unit { plan, scripts: scripts.collect(), scenarios: false }
+            Unit { plan, scripts: scripts.collect(), scenarios: false, observes: false }
         })
         .collect();
     progress(Event::Planned(units.iter().chain(&alone).map(|unit| unit.scripts.len()).sum()));
@@ -189,6 +212,7 @@ fn theirs(
         manners.load_image(&options.image).map_err(unreachable)?;
         findings.extend(work(unit));
     }
+    findings.extend(plans.iter().flat_map(|plan| observe::blocked(options, plan.version, &plan.observed)));
     let made = made.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
     let mut remarks = manners.end(&options.run, &made);
     if let Err(why) = registry {

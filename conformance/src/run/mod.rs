@@ -6,6 +6,7 @@ mod lane;
 mod list;
 mod live;
 mod manners;
+mod observe;
 mod options;
 mod replay;
 

@@ -55,6 +55,7 @@ impl Policy {
             linked_by_all_names: self.has(Behaviour::InsideLinksByEveryName),
             domain_in_hostname: self.has(Behaviour::InsideDomainInHostname),
             volumes_first: self.has(Behaviour::InsideVolumesBeforeFiles),
+            files_follow_root: self.has(Behaviour::InsideFilesFollowTheRoot),
             loopback_nameservers: !self.has(Behaviour::ResolvConfLoopbackReplaced),
             high_ephemeral_ports: !self.has(Behaviour::NetworkEphemeralPortsFrom32768),
             first_address: if self.has(Behaviour::NetworkFirstAddress) { 1 } else { 2 },

@@ -21,6 +21,7 @@ use drydock_network::Network;
 use drydock_shim_protocol::{Answer, InitStatus, Request, Status};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -40,7 +41,8 @@ impl Engine {
         let root = settings.root.clone();
         let (store, records) = blocking(move || {
             let make = |dir: &Path| {
-                fs::create_dir_all(dir).map_err(|source| Error::Io { what: "making", path: dir.to_owned(), source })
+                let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+                made.map_err(|source| Error::Io { what: "making", path: dir.to_owned(), source })
             };
             make(&root.join("containers"))?;
             make(&root.join("volumes"))?;

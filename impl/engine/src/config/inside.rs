@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Source: recordings `inside/default`, `inside/cgroup-*`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct InsideRules {
     /// `/dev/pts` is mounted before `/dev/shm`.
     pub pts_first: bool,
@@ -25,6 +26,8 @@ pub struct InsideRules {
     pub domain_in_hostname: bool,
     /// Volumes are mounted before `/etc/hosts` and its like, not after.
     pub volumes_first: bool,
+    /// `/etc/hosts` and its like are read-only where the root is.
+    pub files_follow_root: bool,
     /// The hosts file knows a linked container by its own name and host name, too, not by the alias alone.
     pub linked_by_all_names: bool,
     /// Name servers at loopback addresses are kept in `resolv.conf`.
@@ -47,6 +50,7 @@ impl Default for InsideRules {
             cpu_shares_checked: true,
             domain_in_hostname: true,
             volumes_first: true,
+            files_follow_root: true,
             linked_by_all_names: true,
             loopback_nameservers: false,
             high_ephemeral_ports: false,

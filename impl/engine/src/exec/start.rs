@@ -2,9 +2,11 @@
 
 use super::create::words;
 use super::{Exec, ExecState};
+use crate::config::Ulimit;
 use crate::container::Phase;
 use crate::events::Action;
-use crate::run::{Shim, capabilities, environment, refusal};
+use crate::run::{Shim, capabilities, environment, refusal, rlimits};
+
 use crate::state::Exit;
 use crate::streams::{ClientSocket, Framing};
 use crate::{Engine, Error, StartFailure};
@@ -60,7 +62,7 @@ impl Engine {
         };
         let links = self.links(&container, &body.definition.name).unwrap_or_default();
         let links: Vec<String> = links.iter().flat_map(|link| link.env(&body.definition.name)).collect();
-        let process = Box::new(process(&exec, &body.definition, &links)?);
+        let process = Box::new(process(&exec, &body.definition, &links, &self.0.settings.ulimits)?);
         let shim = Arc::clone(&live.shim);
         let mut ended = false;
         let claimed = exec.state.send_if_modified(|state| {
@@ -83,6 +85,7 @@ fn process(
     exec: &Exec,
     definition: &crate::container::Definition,
     links: &[String],
+    default_limits: &[Ulimit],
 ) -> Result<ProcessSpec, StartFailure> {
     let (command, config) = (&exec.command, &definition.config);
     Ok(ProcessSpec {
@@ -96,7 +99,7 @@ fn process(
         stdin_once: true,
         own_session: command.own_session,
         capabilities: capabilities(definition)?,
-        rlimits: Vec::new(),
+        rlimits: rlimits(definition.host_config.ulimits.as_deref().unwrap_or_default(), default_limits)?,
     })
 }
 

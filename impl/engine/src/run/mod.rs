@@ -15,5 +15,5 @@ mod supervise;
 pub(crate) use launch::refusal;
 pub(crate) use live::{Live, sample};
 pub(crate) use shim::{Shim, ShimError, ShimEvents, Stream};
-pub(crate) use spec::{capabilities, environment};
+pub(crate) use spec::{capabilities, environment, rlimits};
 pub(crate) use supervise::supervise;

@@ -119,8 +119,7 @@ impl Engine {
     }
 }
 
-/// The usual mounts, the volumes with those above others first, and the files of the host, unless a volume takes the
-/// place of one.
+/// The usual mounts, the volumes with those above others first, and the files of the host; what comes later lies on top.
 fn mounts(definition: &Definition, files: &HostFiles) -> Vec<Mount> {
     let (host, inside) = (&definition.host_config, definition.inside);
     let system = SystemMounts { pts_first: inside.pts_first, mqueue: inside.mqueue, writable_sys: host.privileged };
@@ -131,8 +130,9 @@ fn mounts(definition: &Definition, files: &HostFiles) -> Vec<Mount> {
     volume_mounts.sort_by_key(|mount| mount.target.components().count());
     let own =
         [("/etc/resolv.conf", &files.resolv_conf), ("/etc/hostname", &files.hostname), ("/etc/hosts", &files.hosts)];
-    let own = own.into_iter().filter(|(path, file)| !file.as_os_str().is_empty() && !volumes.contains_key(*path));
-    let own = own.map(|(path, file)| bind(path, file.clone(), true));
+    let writable = !(host.readonly_rootfs && inside.files_follow_root);
+    let own = own.into_iter().filter(|(_, file)| !file.as_os_str().is_empty());
+    let own = own.map(|(path, file)| bind(path, file.clone(), writable));
     if inside.volumes_first {
         mounts.extend(volume_mounts);
         mounts.extend(own);
@@ -206,7 +206,7 @@ pub(crate) fn capabilities(definition: &Definition) -> Result<Capabilities, Star
 }
 
 /// The container's limits, and the daemon's where it has none of the name.
-fn rlimits(own: &[Ulimit], defaults: &[Ulimit]) -> Result<Vec<Rlimit>, StartFailure> {
+pub(crate) fn rlimits(own: &[Ulimit], defaults: &[Ulimit]) -> Result<Vec<Rlimit>, StartFailure> {
     let missing = defaults.iter().filter(|default| own.iter().all(|own| own.name != default.name));
     own.iter()
         .chain(missing)

@@ -100,8 +100,8 @@ fn make_bind_source(source: &Path) -> Result<(), Error> {
     }
 }
 
-/// Makes a volume in `directory`, with what `rootfs` has at `path`: contents, owners and modes, but no setgid on the
-/// volume itself.
+/// Makes a volume in `directory`, with what `rootfs` has at `path`: contents, owners and modes, but no setuid,
+/// setgid and sticky bits on the volume itself (recordings `inside/volume-nested`).
 fn fill(directory: &Path, path: &str, rootfs: &Rootfs, rules: &CreateRules) -> Result<PathBuf, Error> {
     let data = directory.join("_data");
     let make =
@@ -123,7 +123,7 @@ fn fill(directory: &Path, path: &str, rootfs: &Rootfs, rules: &CreateRules) -> R
     match top.map(|entry| entry.path()) {
         Some(top) if top.is_dir() => {
             let mode = fs::metadata(&top).map_err(failed("looking at", &top))?.permissions().mode();
-            fs::set_permissions(&top, fs::Permissions::from_mode(mode & 0o1777)).map_err(failed("setting", &top))?;
+            fs::set_permissions(&top, fs::Permissions::from_mode(mode & 0o777)).map_err(failed("setting", &top))?;
             fs::rename(&top, &data).map_err(failed("renaming", &top))?;
         }
         Some(_) if rules.volume_over_file => return Err(Error::VolumeOverFile(path.into())),
