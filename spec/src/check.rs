@@ -150,6 +150,9 @@ impl Structure<'_> {
                 if answer.text.is_some() != (answer.content() == Content::Text) {
                     self.problem(&at, "has a text, and its content is not text, or the reverse");
                 }
+                if !answer.frames.is_empty() && !matches!(answer.content(), Content::Stdio | Content::Hijack) {
+                    self.problem(&format!("{at}/frames"), "its content is no container output");
+                }
                 for (name, template) in &answer.headers {
                     if template.as_ref().is_some_and(|template| Text::parse(template).is_err()) {
                         self.problem(&format!("{at}/headers/{name}"), "its braces have no partners");
@@ -235,6 +238,10 @@ fn alike(a: &Answer, b: &Answer) -> bool {
     let status = a.status.all().iter().any(|status| b.status.contains(*status));
     if !status || a.content() != b.content() || a.headers != b.headers {
         return false;
+    }
+    if !a.frames.is_empty() || !b.frames.is_empty() {
+        let same = |(a, b): (&(u8, Text), &(u8, Text))| a.0 == b.0 && a.1.matches(&b.1.example(), Tier::Exact);
+        return a.frames.len() == b.frames.len() && a.frames.iter().zip(&b.frames).all(same);
     }
     match (&a.text, &b.text) {
         (Some(a_text), Some(b_text)) => {

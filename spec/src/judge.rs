@@ -44,7 +44,7 @@ pub struct Response<'a> {
     pub status: u16,
     /// The headers in order.
     pub headers: &'a [(String, String)],
-    /// The body without its framing. Empty for what was hijacked: its frames are not the spec's business.
+    /// The body without its transfer coding; what was recorded as frames in their wire form.
     pub body: &'a [u8],
 }
 
@@ -198,6 +198,9 @@ impl Spec {
                     ));
                 }
             }
+            Content::Stdio | Content::Hijack if !answer.frames.is_empty() => {
+                differences.extend(frame_difference(&answer.frames, response.body))
+            }
             Content::Json => match body.documents() {
                 Ok(documents) if documents.len() == 1 => {
                     if let Some(schema) = &answer.schema {
@@ -230,12 +233,13 @@ impl Spec {
 /// The outcome that an answer is already known to be, where this one could not be told from it: bytes of any kind
 /// from a text that fits, one with values from one without, and the texts that a HEAD does not carry.
 fn told_apart<'a>(candidates: &'a [Candidate<'_>], answer: &Answer, request: &Request<'_>) -> Option<&'a str> {
-    let any = matches!(answer.content(), Content::Stdio | Content::Bytes);
+    let any = matches!(answer.content(), Content::Stdio | Content::Hijack | Content::Bytes) && answer.frames.is_empty();
+    let says = |other: &Answer| other.content() == Content::Text || !other.frames.is_empty();
     candidates
         .iter()
         .find(|other| {
             other.differences.is_empty()
-                && other.answer().content() == Content::Text
+                && says(other.answer())
                 && (any || request.method == "HEAD" || goes_before(other.answer(), answer))
         })
         .map(|other| other.outcome.id.as_str())
@@ -245,6 +249,23 @@ fn told_apart<'a>(candidates: &'a [Candidate<'_>], answer: &Answer, request: &Re
 pub(crate) fn goes_before(first: &Answer, second: &Answer) -> bool {
     let literal = |answer: &Answer| answer.text.as_ref().map(Text::is_literal);
     first.tier == Tier::Exact && literal(first) == Some(true) && literal(second) == Some(false)
+}
+
+/// How container output differs from what the daemon itself says in it.
+fn frame_difference(expected: &[(u8, Text)], body: &[u8]) -> Option<String> {
+    let mut rest = body;
+    let framed = expected.iter().all(|(stream, text)| {
+        let Some(([kind, 0, 0, 0, length @ ..], after)) = rest.split_first_chunk::<8>() else { return false };
+        let length = u32::from_be_bytes(*length) as usize;
+        let Some((payload, after)) = after.split_at_checked(length) else { return false };
+        rest = after;
+        kind == stream && text.matches(&String::from_utf8_lossy(payload), Tier::Exact)
+    });
+    let sources: Vec<&str> = expected.iter().map(|(_, text)| text.source()).collect();
+    let raw =
+        || Text::parse(&sources.concat()).is_ok_and(|text| text.matches(&String::from_utf8_lossy(body), Tier::Exact));
+    (!(framed && rest.is_empty()) && !raw())
+        .then(|| format!("its output is {:?}, not {sources:?}", String::from_utf8_lossy(body)))
 }
 
 /// A body that is parsed at most once.
@@ -302,9 +323,9 @@ fn header_differences(answer: &Answer, response: &Response<'_>) -> Vec<String> {
         let sent = get(name);
         let right = match expected {
             None => sent.is_none(),
-            Some(template) => sent.is_some_and(|sent| {
-                crate::text::Text::parse(template).is_ok_and(|text| text.matches(sent, Tier::Exact))
-            }),
+            Some(template) => {
+                sent.is_some_and(|sent| Text::parse(template).is_ok_and(|text| text.matches(sent, Tier::Exact)))
+            }
         };
         if !right {
             differences.push(format!("its {name} is {sent:?}, not {expected:?}"));

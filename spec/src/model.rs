@@ -18,7 +18,10 @@ mod shape;
 
 pub use shape::{Kind, Presence, Properties, Schema};
 
-use crate::{text::Text, version::Range};
+use crate::{
+    text::Text,
+    version::{Range, Version},
+};
 
 /// An id of `clauses.tsv`, e.g. `api.containers.rename.004`.
 pub type ClauseId = String;
@@ -348,6 +351,10 @@ pub struct Answer {
     /// How much of the text is promised.
     #[serde(rename = "match", default)]
     pub tier: Tier,
+    /// What the daemon itself says in a stream of container output: per frame its stream (1 stdout, 2 stderr) and its
+    /// text, final newline included. Where the client reads raw, the texts alone.
+    #[serde(default)]
+    pub frames: Vec<(u8, Text)>,
     /// The body's shape, or one message's shape in a stream of JSON.
     #[serde(default)]
     pub schema: Option<Schema>,
@@ -524,4 +531,25 @@ pub struct Ruling {
     /// Recorded observations that it judges wrong, or the machine's: `SCENARIO/STEP`, `*` allowed.
     #[serde(default)]
     pub observations: Vec<String>,
+    /// Recorded exchanges that are of the described kind and yet wrong, with what is right in the ruling's versions.
+    #[serde(default)]
+    pub right: Vec<RightAnswer>,
+    /// Recorded exchanges that are of the described kind, and whose content is chance: the same request may bring
+    /// another.
+    #[serde(default)]
+    pub chance: Vec<String>,
+}
+
+/// What a recorded exchange should have been.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RightAnswer {
+    /// As in [`Ruling::exchanges`].
+    pub exchanges: Vec<String>,
+    /// The version whose daemon answers the same step of the same scenario rightly.
+    #[serde(rename = "as", default)]
+    pub as_in: Option<Version>,
+    /// The right output behind the recorded head: stream and text of each frame.
+    #[serde(default)]
+    pub output: Vec<(u8, String)>,
 }

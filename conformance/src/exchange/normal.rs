@@ -13,6 +13,7 @@ use super::{
     Archive, Exchange,
     frames::Frame,
     response::{Content, End, Response},
+    websocket::Message,
 };
 
 /// Replaces what is volatile. Ids that a scenario knows are told by the object's name, others by their kind.
@@ -76,6 +77,11 @@ impl Normaliser {
         self.known.sort_by_key(|(id, _)| std::cmp::Reverse(id.len()));
     }
 
+    /// Whether it tells this id by a name.
+    pub fn knows(&self, id: &str) -> bool {
+        self.known.iter().any(|(known, _)| known == id)
+    }
+
     /// A text with what is volatile replaced.
     pub fn text(&self, text: &str) -> String {
         let mut text = Cow::Borrowed(text);
@@ -137,16 +143,7 @@ impl Normaliser {
     fn content(&self, response: &Response, method: &str, out: &mut String) {
         match &response.content {
             Content::Frames(frames) => self.frames(frames, out),
-            Content::Messages(messages) => {
-                for message in messages {
-                    let _ = writeln!(
-                        out,
-                        "{:#04x} {:?}",
-                        message.head,
-                        self.text(&String::from_utf8_lossy(&message.payload))
-                    );
-                }
-            }
+            Content::Messages(messages) => self.messages(messages, out),
             Content::Archive(archive) => self.archive(archive, "", out),
             Content::Cut { kept, size } => {
                 let _ = writeln!(out, "{}\n… ({size} bytes)", self.text(&String::from_utf8_lossy(kept)));
@@ -171,6 +168,17 @@ impl Normaliser {
                     *out += &self.text(response.text().trim_end_matches('\n'));
                     out.push('\n');
                 }
+            }
+        }
+    }
+
+    /// Websocket messages of one kind in a row are one text: how the daemon cut it is chance.
+    fn messages(&self, messages: &[Message], out: &mut String) {
+        for run in messages.chunk_by(|a, b| a.head == b.head) {
+            let payload: Vec<u8> = run.iter().flat_map(|message| &message.payload).copied().collect();
+            let text = self.text(&String::from_utf8_lossy(&payload));
+            for line in text.split_inclusive('\n') {
+                let _ = writeln!(out, "{:#04x} {line:?}", run[0].head);
             }
         }
     }

@@ -409,6 +409,12 @@ impl LineResponse {
         self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
+    /// Whether the body has the announced length.
+    fn is_whole(&self) -> bool {
+        let announced = self.header("Content-Length").and_then(|length| length.parse().ok());
+        announced.is_some_and(|length: usize| self.body.as_ref().is_some_and(|body| body.len() == length))
+    }
+
     /// A stream that was read while others ran was recorded with its transfer coding.
     fn into_answer(mut self) -> Result<Result<Response, NoAnswer>, String> {
         if self.status == 0 {
@@ -424,6 +430,8 @@ impl LineResponse {
             Some("length") => End::Length,
             Some("chunked") => End::Chunked,
             Some("eof") => End::Eof,
+            // The recorder waited on behind a whole answer: it had expected a stream.
+            Some("timeout") if self.is_whole() => End::Length,
             Some("timeout") => End::Timeout,
             other => return Err(format!("it ended by {other:?}")),
         };

@@ -1,9 +1,16 @@
 //! Holds a live answer against the recorded one.
 
+use std::borrow::Cow;
+
+use serde_json::Value;
 use similar::TextDiff;
 
-use super::{lane::Ran, naming::Naming, script::Script};
-use crate::exchange::{Exchange, Normaliser};
+use super::{
+    lane::Ran,
+    naming::Naming,
+    script::{Ruled, Script},
+};
+use crate::exchange::{Content, Exchange, Normaliser, Response};
 
 /// How a step came out beside its recording, both normalised.
 #[derive(Clone, Debug)]
@@ -48,9 +55,66 @@ pub fn compare(script: &Script, ran: &[Ran<'_>], naming: &Naming) -> Vec<Compari
             let name = format!("{}/{}", script.scenario, step.name);
             learn(&mut then, &step.recorded, &name);
             learn(&mut now, live, &name);
-            Comparison { recorded: then.answer(&step.recorded), live: naming.undo(&now.answer(live)).into_owned() }
+            let path = step.request.path();
+            let (recorded, live) = if path.ends_with("/events") {
+                (own_events(&step.recorded, script, &then), own_events(live, script, &now))
+            } else if path.ends_with("/stats") {
+                as_far_as_both_go(&step.recorded, live)
+            } else {
+                (Cow::Borrowed(&step.recorded), Cow::Borrowed(live))
+            };
+            let live = naming.undo(&now.answer(&live)).into_owned();
+            match &step.ruled {
+                Ruled::Right => Comparison { recorded: then.answer(&recorded), live },
+                Ruled::Otherwise(right) => Comparison { recorded: then.answer(right), live },
+                Ruled::HeadOnly => Comparison { recorded: head(then.answer(&recorded)), live: head(live) },
+            }
         })
         .collect()
+}
+
+/// An answer's head: what stands before the empty line.
+fn head(mut answer: String) -> String {
+    if let Some(end) = answer.find("\n\n") {
+        answer.truncate(end + 1);
+    }
+    answer
+}
+
+/// Events without those of what the scenario did not make: others ran in the same second.
+fn own_events<'e>(exchange: &'e Exchange, script: &Script, normaliser: &Normaliser) -> Cow<'e, Exchange> {
+    let events = exchange.answer.as_ref().ok().and_then(Response::json_lines).filter(|events| !events.is_empty());
+    let Some(mut events) = events else { return Cow::Borrowed(exchange) };
+    let spoken_of = |id: &str| script.steps.iter().any(|step| step.request.target.contains(&format!("/{id}")));
+    events.retain(|event| {
+        let id = event.get("id").and_then(Value::as_str).unwrap_or_default();
+        normaliser.knows(id) || spoken_of(id)
+    });
+    with_messages(exchange, &events)
+}
+
+/// Two streams of figures that the client left: how many came until then is chance.
+fn as_far_as_both_go<'e>(recorded: &'e Exchange, live: &'e Exchange) -> (Cow<'e, Exchange>, Cow<'e, Exchange>) {
+    let left = |exchange: &Exchange| {
+        let response = exchange.answer.as_ref().ok().filter(|response| response.left_early())?;
+        response.json_lines().filter(|messages| !messages.is_empty())
+    };
+    match (left(recorded), left(live)) {
+        (Some(then), Some(now)) => {
+            let length = then.len().min(now.len());
+            (with_messages(recorded, &then[..length]), with_messages(live, &now[..length]))
+        }
+        _ => (Cow::Borrowed(recorded), Cow::Borrowed(live)),
+    }
+}
+
+fn with_messages<'e>(exchange: &Exchange, messages: &[Value]) -> Cow<'e, Exchange> {
+    let mut exchange = exchange.clone();
+    if let Ok(response) = &mut exchange.answer {
+        response.content =
+            Content::Bytes(messages.iter().flat_map(|message| format!("{message}\n").into_bytes()).collect());
+    }
+    Cow::Owned(exchange)
 }
 
 fn learn(normaliser: &mut Normaliser, exchange: &Exchange, name: &str) {

@@ -21,6 +21,8 @@ use crate::exchange::{Client, Content, Conversation, Exchange, Limits, NoAnswer,
 
 /// How long an answer may take that the genuine daemon gave at once.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long an exchange may take to be under way.
+const UNDER_WAY: Duration = Duration::from_millis(500);
 /// How long a state may take to be reached that the recording shows reached.
 const SETTLING: Duration = Duration::from_millis(2500);
 /// How much of a lane's time may go into waiting for states that never come.
@@ -107,12 +109,16 @@ impl<'a> Lane<'a> {
                 break;
             }
             for later in script.steps.iter().filter(|later| later.sent_before == Some(step.name.as_str())) {
-                let conversation = self.client.open(self.request(later, &shift), limits(later));
+                let mut conversation = self.client.open(self.request(later, &shift), limits(later));
+                // What is sent next meets it under way. Some daemons have no head until something happens.
+                conversation.allow(UNDER_WAY);
+                conversation.await_head();
                 under_way.insert(later.label(), conversation);
             }
             let live = match under_way.remove(&step.label()) {
                 Some(mut conversation) => {
-                    conversation.allow(Duration::from_secs(1));
+                    let ends = step.recorded.answer.as_ref().is_ok_and(|response| !response.left_early());
+                    conversation.allow(if ends { PATIENCE } else { Duration::from_secs(1) });
                     conversation.finish()
                 }
                 None => self.step(step, &shift),
@@ -132,7 +138,7 @@ impl<'a> Lane<'a> {
         if let Err(NoAnswer::NotAsked(_)) = step.recorded.answer {
             return step.recorded.clone();
         }
-        if self.just_started && LOOK_INSIDE.iter().any(|end| step.request.path().ends_with(end)) {
+        if self.just_started && meets_the_command(&step.request) {
             thread::sleep(FIRST_WORK);
         }
         let request = self.request(step, shift);
@@ -231,6 +237,12 @@ fn tag(request: &Request) -> Option<String> {
 /// An id without its algorithm.
 fn bare(id: &str) -> String {
     id.strip_prefix("sha256:").unwrap_or(id).to_owned()
+}
+
+/// Whether it makes a difference to a request how far a container's command is: a signal needs its trap.
+fn meets_the_command(request: &Request) -> bool {
+    let signals = request.path().ends_with("/kill") && request.query().is_some_and(|query| query.contains("signal="));
+    signals || LOOK_INSIDE.iter().any(|end| request.path().ends_with(end))
 }
 
 /// As long as it was recorded for what does not end, else long enough for a daemon that is slow.

@@ -11,13 +11,15 @@ mod naming;
 pub mod registry;
 #[cfg(test)]
 mod rehearsal;
+mod rulings;
 mod script;
 
 pub use bodies::{Bodies, Image};
 pub use compare::{Comparison, compare};
 pub use lane::{Lane, Made, Ran};
 pub use naming::Naming;
-pub use script::{Script, Step, scripts};
+pub use rulings::apply_rulings;
+pub use script::{Ruled, Script, Step, scripts};
 
 /// The first words of scenarios whose observations need the daemon's own machine and a daemon of their own.
 pub const BESIDE_THE_API: [&str; 4] = ["inside", "network", "life", "daemon"];

@@ -413,6 +413,7 @@ mod tests {
                 took: Duration::ZERO,
             },
             sent_before: None,
+            ruled: crate::recorded::Ruled::Right,
         };
         for (target, expected) in [
             ("/v1.19/containers/create?name=web", vec!["container web"]),

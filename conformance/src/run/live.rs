@@ -23,7 +23,7 @@ use crate::{
     cases::{Ledger, RightRequests, Situation, right_requests},
     exchange::{Client, Limits, Recordings, Request},
     observed::{self, Scenario},
-    recorded::{BESIDE_THE_API, Bodies, Made, Naming, Script, registry::Registry, scripts},
+    recorded::{BESIDE_THE_API, Bodies, Made, Naming, Script, apply_rulings, registry::Registry, scripts},
     scenarios,
     verdict::{self, Finding, How},
 };
@@ -61,7 +61,8 @@ pub(super) fn run(
     let bodies = Bodies::read(recordings, &options.image)?;
     let mut plans = Vec::new();
     for version in options.versions.iter().copied() {
-        let scripts = scripts(recordings, &bodies, version)?;
+        let mut scripts = scripts(recordings, &bodies, version)?;
+        apply_rulings(spec, recordings, version, &mut scripts)?;
         let recorded = scripts.iter().flat_map(|script| &script.steps).map(|step| &step.recorded);
         let right = right_requests(spec, version, recorded);
         let observed = match options.level {

@@ -74,10 +74,10 @@ impl Call {
         Err(Box::new(Reply::new("wrong-content-type").with("type", sent)))
     }
 
-    /// An outcome's text in the version's words.
-    pub(crate) fn text(&self, outcome: &str, values: &[(&str, &str)]) -> Option<String> {
+    /// What the daemon says in a stream of container output, framed unless the client reads raw.
+    pub(crate) fn said(&self, reply: &Reply, raw: bool) -> Vec<u8> {
         let (spec, query) = (self.spec(), &self.query);
-        Place { spec, version: self.version, endpoint: Some(spec.endpoint(self.endpoint)), query }.text(outcome, values)
+        Place { spec, version: self.version, endpoint: Some(spec.endpoint(self.endpoint)), query }.said(reply, raw)
     }
 
     /// Whether the version has an answer for an outcome.

@@ -71,6 +71,7 @@ impl Call {
             Error::NotPaused(id) => (&["not-paused"][..], told().with("id", id.to_string())),
             Error::BetweenRuns(id) => (&["between-runs", "not-running"][..], told().with("id", id.to_string())),
             Error::RunningNotRemoved(id) => (&["running"][..], told().with("id", id.to_string())),
+            Error::ExecRunning(_) => (&["already-running"][..], told().with("reference", self.reference.clone())),
             Error::ExecNotRunning(_) => (&["finished", "no-such-exec"][..], told()),
             Error::Start(failure) => return self.refuse_start(&failure),
             Error::Ps { status, .. } => (&["ps-refused"][..], told().with("n", status.to_string())),
@@ -84,7 +85,6 @@ impl Call {
                 (&["path-loop", "no-such-path"][..], told().with("path", path))
             }
             error @ (Error::BeingRemoved(_)
-            | Error::ExecRunning(_)
             | Error::ShuttingDown
             | Error::Layers(_)
             | Error::Store { .. }
@@ -136,6 +136,11 @@ impl Call {
         }
         let chain = chain(failure);
         self.first_of(&[outcome], reply.detail(format!("Cannot start container {}: {chain}", self.reference)))
+    }
+
+    /// The outcome of `start` that a failure is.
+    pub(crate) fn start_failure(&self, failure: &StartFailure) -> (&'static str, Reply) {
+        start_failure(self.version, failure)
     }
 
     fn creates(&self) -> bool {

@@ -58,6 +58,7 @@ impl Policy {
             files_follow_root: self.has(Behaviour::InsideFilesFollowTheRoot),
             loopback_nameservers: !self.has(Behaviour::ResolvConfLoopbackReplaced),
             high_ephemeral_ports: !self.has(Behaviour::NetworkEphemeralPortsFrom32768),
+            journald: self.has(Behaviour::LogsJournald),
             first_address: if self.has(Behaviour::NetworkFirstAddress) { 1 } else { 2 },
             ..InsideRules::default()
         }

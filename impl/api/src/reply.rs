@@ -6,6 +6,7 @@ use drydock_spec::{
     model::{Answer, Content, Endpoint, Outcome, Tier},
     project::project,
     schema::Context,
+    text::Text,
 };
 use hyper::{
     HeaderMap, StatusCode,
@@ -144,6 +145,7 @@ impl Place<'_> {
                 content_type = open.or(content_type);
                 body
             }
+            Payload::Told | Payload::Unimplemented if !answer.frames.is_empty() => Body::whole(frames(answer, &values)),
             Payload::Told | Payload::Unimplemented => match &answer.text {
                 Some(text) => {
                     let detail = if answer.tier == Tier::Exact { "" } else { &reply.detail };
@@ -190,10 +192,18 @@ impl Place<'_> {
         )
     }
 
-    /// An outcome's text in the version's words, where it has one.
-    pub(crate) fn text(&self, outcome: &str, values: &[(&str, &str)]) -> Option<String> {
-        let answer = self.outcome(outcome)?.answer(self.version, self.version)?;
-        answer.text.as_ref().map(|text| text.render(values))
+    /// What the daemon says in a stream of container output; nothing where the version says nothing.
+    pub(crate) fn said(&self, reply: &Reply, raw: bool) -> Vec<u8> {
+        let answers = self.outcome(reply.outcome).into_iter();
+        let answers = answers.flat_map(|outcome| outcome.answers(self.version, self.version));
+        let values: Vec<(&str, &str)> = reply.values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        match answers.map(|(_, answer)| answer).nth(reply.nth) {
+            Some(answer) if raw => {
+                answer.frames.iter().flat_map(|(_, text)| text.render(&values).into_bytes()).collect()
+            }
+            Some(answer) => frames(answer, &values),
+            None => Vec::new(),
+        }
     }
 
     fn message(&self, outcome: &str, value: Value) -> Bytes {
@@ -210,8 +220,18 @@ pub(crate) fn message(version: Version, endpoint: EndpointId, outcome: &str, val
     Place { spec, version, endpoint: Some(spec.endpoint(endpoint)), query: &query }.message(outcome, value)
 }
 
+fn frames(answer: &Answer, values: &[(&str, &str)]) -> Vec<u8> {
+    let frame = |(stream, text): &(u8, Text)| {
+        let payload = text.render(values).into_bytes();
+        // Of a spec's text: far below what the length may say.
+        let length = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_be_bytes();
+        [&[*stream, 0, 0, 0], &length[..], &payload].concat()
+    };
+    answer.frames.iter().flat_map(frame).collect()
+}
+
 fn render_header(template: &str, values: &[(&str, &str)]) -> Option<HeaderValue> {
-    let text = drydock_spec::text::Text::parse(template).ok()?.render(values);
+    let text = Text::parse(template).ok()?.render(values);
     HeaderValue::from_str(&text).ok()
 }
 

@@ -14,16 +14,6 @@ use crate::{
     connection::{Hijacked, write_head},
 };
 
-/// Numbers of streams in frames.
-pub(crate) const STDOUT: u8 = 1;
-pub(crate) const STDERR: u8 = 2;
-
-/// A multiplexed frame: stream, three zeros, the payload's length (big endian), the payload.
-pub(crate) fn frame(stream: u8, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_be_bytes();
-    [&[stream, 0, 0, 0], &length[..], payload].concat()
-}
-
 /// The head of a hijacked connection in the version's words: 101 where the client asked for it and the version has
 /// it, else 200 without framing.
 pub(crate) fn head(call: &Call) -> &'static [u8] {
@@ -49,6 +39,14 @@ pub(crate) async fn give(
             Ok((ClientSocket { fd, first }, Some(relay)))
         }
     }
+}
+
+/// Says the daemon's own words to a client whose head is out already.
+pub(crate) async fn say(client: ClientSocket, words: &[u8]) -> io::Result<()> {
+    // Only written to, so a TCP socket may pass for a unix one.
+    let socket = UnixStream::from(client.fd);
+    socket.set_nonblocking(true)?;
+    tokio::net::UnixStream::from_std(socket)?.write_all(words).await
 }
 
 /// A descriptor that stands for `client`, and the future that carries bytes between them, each direction's end too.

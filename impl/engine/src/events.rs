@@ -1,6 +1,6 @@
 //! What happened: told to every listener once, in order.
 //!
-//! A ring keeps the last [`RING`] events for those who ask for the past. Each listener has a queue of [`QUEUE`]; one
+//! A ring keeps the last [`RING`] events for those who ask for the past, and tells them [`REMEMBERED`] at most. Each listener has a queue of [`QUEUE`]; one
 //! that does not read until it is full is dropped, never waited for.
 
 use crate::Engine;
@@ -12,8 +12,11 @@ use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
 
-/// Events kept for `since`.
+/// Events kept for `since`: enough that the last [`REMEMBERED`] that a daemon told are among them.
 const RING: usize = 1024;
+
+/// Events that are told of the past, as the daemons had it.
+const REMEMBERED: usize = 64;
 
 /// Events that a listener may be behind. A thousand containers that die at once are far below; at a pointer each it
 /// costs a listener 64 KB at worst.
@@ -171,12 +174,17 @@ impl Board {
         inner.ring.push_back(event);
     }
 
-    fn listen(&self, command: Events) -> EventStream {
+    fn listen(&self, command: Events, told: impl Fn(&Action) -> bool) -> EventStream {
         let (sender, coming) = mpsc::channel(QUEUE);
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let past = match command.since {
             None => VecDeque::new(),
-            Some(since) => inner.ring.iter().filter(|event| event.time >= since).cloned().collect(),
+            Some(since) => {
+                let mut past = inner.ring.iter().filter(|event| told(&event.action)).cloned().collect::<VecDeque<_>>();
+                past.drain(..past.len().saturating_sub(REMEMBERED));
+                past.retain(|event| event.time >= since);
+                past
+            }
         };
         if !inner.closed {
             inner.listeners.push(sender);
@@ -204,13 +212,14 @@ impl Board {
 }
 
 impl Engine {
-    /// Listens. Nothing is lost between what is replayed and what comes.
+    /// Listens. Nothing is lost between what is replayed and what comes. Only events that are `told` count as past;
+    /// those to come are all there.
     ///
     /// # Panics
     /// With `until`, outside a tokio runtime.
     #[must_use]
-    pub fn events(&self, command: Events) -> EventStream {
-        self.0.board.listen(command)
+    pub fn events(&self, command: Events, told: impl Fn(&Action) -> bool) -> EventStream {
+        self.0.board.listen(command, told)
     }
 
     /// Tells what happened to an image, which others do; the engine tells what it does itself.
@@ -236,7 +245,7 @@ mod tests {
     #[tokio::test]
     async fn every_listener_hears_every_event_once_and_in_order() {
         let board = Board::default();
-        let mut listeners: Vec<_> = (0..100).map(|_| board.listen(Events::default())).collect();
+        let mut listeners: Vec<_> = (0..100).map(|_| board.listen(Events::default(), |_| true)).collect();
         for number in 0..2000 {
             board.tell(event(number));
         }
@@ -252,8 +261,8 @@ mod tests {
     #[tokio::test]
     async fn a_listener_that_stops_reading_is_dropped_and_the_others_are_not() {
         let board = Board::default();
-        let lazy = board.listen(Events::default());
-        let mut eager = board.listen(Events::default());
+        let lazy = board.listen(Events::default(), |_| true);
+        let mut eager = board.listen(Events::default(), |_| true);
         for number in 0..=i64::try_from(QUEUE).unwrap() {
             board.tell(event(number));
             assert_eq!(eager.next().await.unwrap().id, number.to_string());
@@ -269,9 +278,22 @@ mod tests {
             board.tell(event(number));
         }
         let at = |seconds| Timestamp::from_unix(seconds, 0);
-        let mut stream = board.listen(Events { since: at(2), until: at(3) });
+        let mut stream = board.listen(Events { since: at(2), until: at(3) }, |_| true);
         assert_eq!(stream.next().await.unwrap().id, "2");
         assert_eq!(stream.next().await.unwrap().id, "3");
         assert!(stream.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn the_last_that_were_told_are_remembered() {
+        let board = Board::default();
+        for number in 0..200 {
+            board.tell(event(number));
+            board.tell(Event { action: Action::Commit, ..event(number) });
+        }
+        let since = Timestamp::from_unix(0, 0);
+        let stream = board.listen(Events { since, until: None }, |action| *action != Action::Commit);
+        let ids: Vec<String> = stream.past.iter().map(|event| event.id.clone()).collect();
+        assert_eq!(ids, (200 - REMEMBERED..200).map(|number| number.to_string()).collect::<Vec<_>>());
     }
 }

@@ -23,8 +23,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -218,13 +218,7 @@ impl Engine {
                 _ => record.state,
             };
             let (state, _) = watch::channel(state);
-            let exec = Exec {
-                id,
-                container: Arc::clone(&container),
-                command: record.command,
-                state,
-                stream: Mutex::default(),
-            };
+            let exec = Exec { id, container: Arc::clone(&container), command: record.command, state };
             self.0.execs.insert(Arc::new(exec));
             body.execs.push(id);
             container.publish(&body);

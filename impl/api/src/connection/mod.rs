@@ -10,6 +10,7 @@ mod head;
 mod hijack;
 mod listen;
 mod socket;
+pub(crate) mod websocket;
 mod wire;
 
 pub(crate) use answer::Response;

@@ -1,14 +1,12 @@
 //! `GET /containers/{container}/logs`.
 
 use drydock_engine::{Error, Framing, Logs, Tail};
-use drydock_spec::Behaviour;
 use futures_util::{StreamExt as _, stream};
 
 use crate::{
     body::{Body, pieces},
     call::Call,
     reply::{Answered, Payload, Reply},
-    takeover::{STDERR, STDOUT, frame},
 };
 
 const BINARY: &str = "application/octet-stream";
@@ -20,32 +18,25 @@ pub(crate) async fn handle(call: Call) -> Answered {
         return Ok(Reply::new("no-stream"));
     }
     let since = if call.answers("since-malformed") { call.strict("since", "since-malformed")?.unwrap_or(0) } else { 0 };
-    let follow = call.query.flag("follow");
     let logs = Logs {
         target: call.target(),
         stdout,
         stderr,
-        follow,
+        follow: call.query.flag("follow"),
         timestamps: call.query.flag("timestamps"),
         tail: tail(call.query.text("tail")),
         since,
     };
     let log = match call.api.0.engine.logs(logs).await {
         Ok(log) => log,
-        Err(Error::LogsUnreadable(_)) if call.version.has(Behaviour::LogsRefusalInAFrame) => {
-            let text = "\"logs\" endpoint is supported only for \"json-file\" logging driver\n";
-            let told = frame(STDOUT, format!("Error running logs job: {text}").as_bytes());
-            return Ok(shown(Body::whole([frame(STDERR, text.as_bytes()), told].concat()), BINARY));
-        }
         // Older daemons tell nothing of a log that they cannot read.
         Err(Error::LogsUnreadable(_)) if !call.answers("driver-not-readable") => return Ok(shown(Body::empty(), TEXT)),
         Err(error) => return Err(call.refuse(error)),
     };
-    let framing = log.framing;
+    let goes_on = log.goes_on.then(|| if log.framing == Framing::Multiplexed { BINARY } else { TEXT });
     let mut bytes = Box::pin(pieces(log.bytes));
-    if follow {
+    if let Some(kind) = goes_on {
         // The head goes out before there is a first line: clients wait for it.
-        let kind = if framing == Framing::Multiplexed { BINARY } else { TEXT };
         return Ok(shown(Body::stream_while_connected(bytes, call.slot.clone()), kind));
     }
     Ok(match bytes.next().await {

@@ -12,7 +12,7 @@ use crate::{
 };
 
 pub(crate) async fn handle(call: Call) -> Answered {
-    let once = call.query.get("stream").is_some() && !call.query.flag("stream") && knows_stream(&call);
+    let once = call.answers("one-shown") && call.query.get("stream").is_some() && !call.query.flag("stream");
     let samples = call
         .api
         .0
@@ -20,21 +20,12 @@ pub(crate) async fn handle(call: Call) -> Answered {
         .stats(Stats { target: call.target(), stream: !once })
         .await
         .map_err(|error| call.refuse(error))?;
-    // The outcomes are named by their content types: "one-shown" is JSON's.
-    let outcome = if once || !call.answers("shown") { "one-shown" } else { "shown" };
+    let outcome = if once { "one-shown" } else { "shown" };
     let (version, endpoint) = (call.version, call.endpoint);
     let messages =
         stream::unfold(samples, |mut samples| async { samples.next().await.map(|sample| (sample, samples)) });
     let messages = messages.map(move |sample| Ok(reply::message(version, endpoint, outcome, view(&sample))));
     Ok(Reply::body(outcome, Body::stream_while_connected(messages, call.slot.clone())))
-}
-
-fn knows_stream(call: &Call) -> bool {
-    call.spec()
-        .endpoint(call.endpoint)
-        .query
-        .iter()
-        .any(|known| known.name == "stream" && known.versions.contains(call.version))
 }
 
 fn view(sample: &StatsSample) -> Value {

@@ -29,6 +29,7 @@ pub(crate) async fn handle(mut call: Call) -> Answered {
         privileged: flag("Privileged"),
         own_session: call.version.has(Behaviour::ExecHasItsOwnSession),
         home: call.version.has(Behaviour::ExecSetsHome),
+        also_paused: !call.version.has(Behaviour::ExecRefusesAPausedContainer),
     };
     let id = call.api.0.engine.exec_create(create).await.map_err(|error| call.refuse(error))?;
     Ok(Reply::json("created", json!({"Id": id})))

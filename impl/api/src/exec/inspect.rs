@@ -1,6 +1,6 @@
 //! `GET /exec/{exec}/json`.
 
-use drydock_engine::{ExecState, Inspection};
+use drydock_engine::{ExecState, Exit, Inspection};
 use drydock_spec::Behaviour;
 use serde_json::json;
 
@@ -15,6 +15,7 @@ pub(crate) async fn handle(call: Call) -> Answered {
     let (running, code) = match &exec.state {
         ExecState::Created => (false, 0),
         ExecState::Starting | ExecState::Running { .. } => (true, 0),
+        ExecState::Exited(Exit::NotStarted(_)) if call.version.has(Behaviour::ExecFailedExecutionIsOne) => (false, 1),
         ExecState::Exited(exit) => (false, call.policy().exit_codes().code(exit)),
     };
     let mut container = view::full(&call, &Inspection { snapshot: exec.container.clone(), links: Vec::new() });

@@ -3,7 +3,7 @@
 use std::{io, sync::Arc};
 
 use drydock_core::Timestamp;
-use drydock_engine::{Event, EventStream, Events};
+use drydock_engine::{Engine, Event, EventStream, Events, Target};
 use drydock_spec::Behaviour;
 use futures_util::{StreamExt as _, stream};
 use serde_json::json;
@@ -22,7 +22,8 @@ pub(crate) async fn handle(call: Call) -> Answered {
     let replays_all = call.version.has(Behaviour::EventsReplayFromZero);
     let since = since.filter(|since| replays_all || since.unix_seconds() > 0);
     let wanted = Wanted::new(&call, &filters);
-    let stream = call.api.0.engine.events(Events { since, until });
+    let policy = call.policy();
+    let stream = call.api.0.engine.events(Events { since, until }, |action| policy.tells(action));
     Ok(Reply::body("streamed", body(&call, stream, wanted)))
 }
 
@@ -33,13 +34,12 @@ fn instant(call: &Call, name: &'static str) -> Result<Option<Timestamp>, Refusal
     Ok(seconds.and_then(|seconds| Timestamp::from_unix(seconds, 0)))
 }
 
-fn body(call: &Call, events: EventStream, wanted: Wanted) -> Body {
+fn body(call: &Call, events: EventStream, mut wanted: Wanted) -> Body {
     let (version, endpoint) = (call.version, call.endpoint);
     let messages = stream::unfold(events, |mut events| async { events.next().await.map(|event| (event, events)) });
     let messages = messages.filter_map(move |event: Arc<Event>| {
-        let message = (Policy(version).tells(&event.action) && wanted.takes(&event)).then(|| {
-            let from =
-                if version.has(Behaviour::EventsFromAsGiven) { event.from.clone() } else { with_tag(&event.from) };
+        let from = if version.has(Behaviour::EventsFromAsGiven) { event.from.clone() } else { with_tag(&event.from) };
+        let message = (Policy(version).tells(&event.action) && wanted.takes(&event, &from)).then(|| {
             reply::message(
                 version,
                 endpoint,
@@ -65,31 +65,51 @@ fn with_tag(name: &str) -> String {
 struct Wanted {
     events: Vec<String>,
     images: Vec<String>,
-    /// Ids of the containers that were named, or what was named where there is none.
-    containers: Vec<String>,
+    containers: Vec<Named>,
+    /// What stands before a colon matches, too.
+    parts: bool,
+    engine: Engine,
+}
+
+/// A container that a listener named.
+enum Named {
+    Id(String),
+    /// There was none of this name so far.
+    Unknown(Target),
 }
 
 impl Wanted {
     fn new(call: &Call, filters: &Filters) -> Self {
-        let containers = filters.texts("container").into_iter().map(|reference| {
-            let found = call.api.0.engine.inspect(&call.policy().target(&reference));
-            found.map_or(reference, |inspection| inspection.snapshot.id.to_string())
-        });
-        Self { events: filters.texts("event"), images: filters.texts("image"), containers: containers.collect() }
+        let parts = call.version.has(Behaviour::EventsFiltersMatchParts);
+        let name = |reference: String| match parts {
+            true => Named::Unknown(call.policy().target(&reference)),
+            false => Named::Id(reference),
+        };
+        Self {
+            events: filters.texts("event"),
+            images: filters.texts("image"),
+            containers: filters.texts("container").into_iter().map(name).collect(),
+            parts,
+            engine: call.api.0.engine.clone(),
+        }
     }
 
-    fn takes(&self, event: &Event) -> bool {
-        let word = event.action.word();
-        let word = word.split(':').next().unwrap_or_default();
-        let any = |wanted: &[String], matches: &dyn Fn(&str) -> bool| {
-            wanted.is_empty() || wanted.iter().any(|wanted| matches(wanted))
+    fn takes(&mut self, event: &Event, from: &str) -> bool {
+        // Named once, a container stays meant: its own end is told, too.
+        for named in &mut self.containers {
+            if let Named::Unknown(target) = named
+                && let Ok(found) = self.engine.inspect(target)
+            {
+                *named = Named::Id(found.snapshot.id.to_string());
+            }
+        }
+        let matches = |wanted: &[String], field: &str| {
+            let part = field.split_once(':').map(|(part, _)| part).filter(|_| self.parts);
+            wanted.is_empty() || wanted.iter().any(|wanted| *wanted == field || Some(wanted.as_str()) == part)
         };
-        any(&self.events, &|wanted| wanted == word)
-            && any(&self.images, &|wanted| {
-                [event.from.as_str(), event.id.as_str()]
-                    .iter()
-                    .any(|image| *image == wanted || image.split(':').next() == Some(wanted))
-            })
-            && any(&self.containers, &|wanted| event.id == wanted)
+        let is = |named: &Named| matches!(named, Named::Id(id) if *id == event.id);
+        matches(&self.events, &event.action.word())
+            && matches(&self.images, from)
+            && (self.containers.is_empty() || self.containers.iter().any(is))
     }
 }

@@ -36,6 +36,9 @@ pub struct InsideRules {
     pub high_ephemeral_ports: bool,
     /// Last part of the first address of a fresh network.
     pub first_address: u8,
+    /// The log driver journald exists; where the daemon itself logs to it, it does anyway.
+    #[serde(default)]
+    pub journald: bool,
 }
 
 impl Default for InsideRules {
@@ -55,6 +58,7 @@ impl Default for InsideRules {
             loopback_nameservers: false,
             high_ephemeral_ports: false,
             first_address: 1,
+            journald: true,
         }
     }
 }

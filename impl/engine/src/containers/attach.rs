@@ -51,6 +51,8 @@ pub enum AttachFraming {
 pub struct Attachment {
     /// How the bytes are to be read.
     pub framing: Framing,
+    /// The client's bytes go somewhere: it asked for that, and the container has an open stdin.
+    pub takes_input: bool,
     engine: Engine,
     container: Arc<Container>,
     command: Attach,
@@ -89,11 +91,13 @@ impl Engine {
     /// `NoSuchContainer`….
     pub async fn attach(&self, command: Attach) -> Result<Attachment, Error> {
         let container = self.find(&command.target)?;
+        let config = Arc::clone(&container.view().config);
         let framing = match command.framing {
-            AttachFraming::ByTerminal if !container.view().config.tty => Framing::Multiplexed,
+            AttachFraming::ByTerminal if !config.tty => Framing::Multiplexed,
             _ => Framing::Raw,
         };
-        Ok(Attachment { framing, engine: self.clone(), container, command })
+        let takes_input = command.stream && command.stdin && config.open_stdin;
+        Ok(Attachment { framing, takes_input, engine: self.clone(), container, command })
     }
 }
 
@@ -150,13 +154,10 @@ impl Attachment {
         let command = &self.command;
         ShimAttach {
             process: Process::Init,
-            streams: Streams {
-                stdin: command.stdin && config.open_stdin,
-                stdout: command.stdout,
-                stderr: command.stderr,
-            },
+            streams: Streams { stdin: self.takes_input, stdout: command.stdout, stderr: command.stderr },
             framing: self.framing.into(),
-            input_end: if config.stdin_once && !config.tty { InputEnd::Close } else { InputEnd::Ignore },
+            // A client that has said all is let go, unless its end is the program's: recorded so.
+            input_end: if config.stdin_once && !config.tty { InputEnd::Close } else { InputEnd::Detach },
             hold: false,
             detach_keys: if config.tty { vec![16, 17] } else { Vec::new() },
         }

@@ -42,6 +42,8 @@ pub struct Logs {
 pub struct LogStream {
     /// How the bytes are to be read.
     pub framing: Framing,
+    /// It waits for what is still to come: a log that is followed, of a container that runs.
+    pub goes_on: bool,
     /// The bytes, framed: one frame per line (a line above 1 MiB in several).
     pub bytes: ByteStream,
 }
@@ -65,6 +67,7 @@ impl Engine {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let exits = container.progress.borrow().exits;
         let watch = (command.follow && runs).then(|| Watch::new(&config).map_err(log_error)).transpose()?;
+        let goes_on = watch.is_some();
         tokio::spawn(async move {
             let sent = match watch {
                 None => send_all(reader, &sender).await.map(drop),
@@ -74,7 +77,7 @@ impl Engine {
                 let _ = sender.send(Err(error)).await;
             }
         });
-        Ok(LogStream { framing, bytes: ByteStream(receiver) })
+        Ok(LogStream { framing, goes_on, bytes: ByteStream(receiver) })
     }
 
     /// A container's log, how it is framed, and whether the container runs. What it wrote until now is in it.

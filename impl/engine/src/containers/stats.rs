@@ -126,11 +126,26 @@ impl Engine {
         if command.stream {
             tokio::spawn(measure_on(container, sender));
         } else {
-            let sample = measure(&container).await.unwrap_or_default();
-            let _ = sender.send(sample).await;
+            tokio::spawn(measure_once(container, sender));
         }
         Ok(StatsStream(receiver))
     }
+}
+
+/// Measures twice, a second apart, and tells the second with the CPU time of the first: the two together say how busy
+/// a container is. Zeros where it does not run.
+async fn measure_once(container: Arc<Container>, to: mpsc::Sender<StatsSample>) {
+    let sample = match measure(&container).await {
+        None => StatsSample::default(),
+        Some(before) => {
+            tokio::select! {
+                () = tokio::time::sleep(EACH) => {}
+                () = to.closed() => return,
+            }
+            StatsSample { precpu: before.cpu, ..measure(&container).await.unwrap_or_default() }
+        }
+    };
+    let _ = to.send(sample).await; // It left: nobody wants to know.
 }
 
 /// Measures each second, on the second: a slow client misses measurements, and later ones stay on time.

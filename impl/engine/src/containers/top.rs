@@ -11,8 +11,8 @@ use std::process::{Command, Output};
 pub struct Top {
     /// Of which.
     pub target: Target,
-    /// Arguments of `ps`; empty: `-ef`.
-    pub ps_args: String,
+    /// Arguments of `ps`; none: `-ef`.
+    pub ps_args: Vec<String>,
 }
 
 /// Processes, as `ps` prints them.
@@ -37,8 +37,8 @@ impl Engine {
             _ => return Err(Error::NotRunning(container.id)),
         };
         drop(body);
-        let args = if command.ps_args.is_empty() { "-ef".to_owned() } else { command.ps_args };
-        let output = blocking(move || Command::new("ps").args(args.split_whitespace()).output()).await;
+        let args = if command.ps_args.is_empty() { vec!["-ef".to_owned()] } else { command.ps_args };
+        let output = blocking(move || Command::new("ps").args(args).output()).await;
         let output = output.map_err(|source| Error::Io { what: "running", path: "ps".into(), source })?;
         let Output { status, stdout, stderr } = output;
         if !status.success() {

@@ -6,7 +6,7 @@ use crate::events::Action;
 use crate::{Engine, Error, Target};
 use drydock_core::Id;
 use serde::{Deserialize, Serialize};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// Make an exec.
@@ -32,6 +32,9 @@ pub struct ExecCreate {
     pub own_session: bool,
     /// `HOME` is set; one daemon forgot it.
     pub home: bool,
+    /// Made in a paused container, too; it is started when that goes on.
+    #[serde(default)]
+    pub also_paused: bool,
 }
 
 impl Engine {
@@ -44,6 +47,7 @@ impl Engine {
         let mut body = container.lock().await?;
         match body.phase {
             Phase::Running(_) => {}
+            Phase::Paused(_) if command.also_paused => {}
             Phase::Paused(_) => return Err(Error::Paused(container.id)),
             _ => return Err(Error::NotRunning(container.id)),
         }
@@ -53,7 +57,7 @@ impl Engine {
         let action = Action::ExecCreate { command: words(&command) };
         let id = Id::random();
         let (state, _) = watch::channel(ExecState::Created);
-        let exec = Exec { id, container: Arc::clone(&container), command, state, stream: Mutex::default() };
+        let exec = Exec { id, container: Arc::clone(&container), command, state };
         self.record_exec(&exec);
         self.0.execs.insert(Arc::new(exec));
         body.execs.push(id);

@@ -4,10 +4,9 @@ use super::Exec;
 use crate::state::Exit;
 use crate::{Engine, Error, Snapshot};
 use drydock_core::Id;
-use drydock_shim_protocol::Request;
+use drydock_shim_protocol::{Answer, Request};
 use serde::{Deserialize, Serialize};
-use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 /// All facts of an exec.
 #[derive(Clone, Debug)]
@@ -66,14 +65,10 @@ impl Engine {
     }
 }
 
-/// An exec whose output ended has ended, too, or is about to be reaped; one that closed its output and goes on is seen
-/// as running after this.
-const REAPED_WITHIN: Duration = Duration::from_millis(50);
-
 impl Engine {
-    /// A client that saw the end of the stream asks for the exit code at once: what the shim has to tell of it goes
-    /// first.
-    async fn settle(&self, exec: &Exec) {
+    /// A client that saw the end of the stream asks for the exit code, or starts it again, at once: what the shim has
+    /// told of it goes first.
+    pub(super) async fn settle(&self, exec: &Exec) {
         if !matches!(*exec.state.borrow(), ExecState::Running { .. } | ExecState::Starting) {
             return;
         }
@@ -82,13 +77,12 @@ impl Engine {
             Err(_) => None,
         };
         let Some(shim) = shim else { return };
-        // Its answer comes after all events that it told before.
-        let _ = shim.ask(Request::Status).await;
-        let stream = exec.stream.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if stream.is_some_and(|over| *over.borrow()) {
-            let mut state = exec.state.subscribe();
-            let ended = state.wait_for(|state| matches!(state, ExecState::Exited(_)));
-            let _ = tokio::time::timeout(REAPED_WITHIN, ended).await;
+        let Ok(Answer::Status(status)) = shim.ask(Request::Status).await else { return };
+        let id = exec.id.to_string();
+        if status.execs.iter().any(|known| known.exec == id && known.exited.is_some()) {
+            // Its end was told before the answer, and is on its way to the state.
+            let ended = |state: &ExecState| matches!(state, ExecState::Exited(_));
+            let _ = exec.state.subscribe().wait_for(ended).await;
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::streams::{ClientSocket, Framing};
 use crate::{Engine, Error, StartFailure};
 use drydock_core::Id;
 use drydock_shim_protocol::{Answer, Attach, InputEnd, Process, ProcessSpec, Request, Streams};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 /// Run an exec.
 #[derive(Clone, Debug)]
@@ -25,12 +25,16 @@ pub struct ExecStart {
     pub tty: bool,
     /// One that ended is not run again: it is as if it were not there.
     pub once: bool,
+    /// One that went with its container's run is told as such, not as missing.
+    pub remembered: bool,
 }
 
 /// An exec that is about to run: what the view needs for the head, then [`Self::run`].
 pub struct ExecSession {
     /// Which.
     pub id: Id,
+    /// In which container.
+    pub container: Id,
     /// How the bytes are to be read.
     pub framing: Framing,
     engine: Engine,
@@ -52,7 +56,11 @@ impl Engine {
     /// # Errors
     /// `NoSuchExec`, `ExecRunning`, `NotRunning`, `Paused`.
     pub async fn exec_start(&self, command: ExecStart) -> Result<ExecSession, Error> {
-        let exec = self.0.execs.find(&command.exec)?;
+        let exec = self.0.execs.find(&command.exec).map_err(|error| {
+            let gone = self.0.execs.unstarted(&command.exec).filter(|_| command.remembered);
+            gone.map_or(error, Error::NotRunning)
+        })?;
+        self.settle(&exec).await;
         let container = Arc::clone(&exec.container);
         let body = container.lock().await?;
         let live = match &body.phase {
@@ -77,7 +85,8 @@ impl Engine {
             return Err(if ended { Error::NoSuchExec(command.exec) } else { Error::ExecRunning(exec.id) });
         }
         let framing = if command.tty { Framing::Raw } else { Framing::Multiplexed };
-        Ok(ExecSession { id: exec.id, framing, engine: self.clone(), exec, shim, process: Some(process) })
+        let (id, container) = (exec.id, container.id);
+        Ok(ExecSession { id, container, framing, engine: self.clone(), exec, shim, process: Some(process) })
     }
 }
 
@@ -131,10 +140,7 @@ impl ExecSession {
         let stream = match nothing {
             true => None,
             false => match self.shim.attach(attach, &client.first, client.fd).await {
-                Ok(stream) => {
-                    *self.exec.stream.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream.over.clone());
-                    Some(stream)
-                }
+                Ok(stream) => Some(stream),
                 Err(error) => return Err((error.into(), back)),
             },
         };

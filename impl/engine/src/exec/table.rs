@@ -7,7 +7,7 @@ use crate::store::{Change, Table};
 use crate::{Engine, Error};
 use drydock_core::Id;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
@@ -20,8 +20,6 @@ pub(crate) struct Exec {
     pub(crate) container: Arc<Container>,
     pub(crate) command: ExecCreate,
     pub(crate) state: watch::Sender<ExecState>,
-    /// Whether its last client's stream is over.
-    pub(crate) stream: Mutex<Option<watch::Receiver<bool>>>,
 }
 
 /// What is kept of an exec on disk.
@@ -34,19 +32,35 @@ pub(crate) struct ExecRecord {
 
 /// Execs by id.
 #[derive(Default)]
-pub(crate) struct ExecTable(Mutex<HashMap<Id, Arc<Exec>>>);
+pub(crate) struct ExecTable(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    execs: HashMap<Id, Arc<Exec>>,
+    /// Execs that were not started before their container's run ended, with the container: the last [`UNSTARTED`].
+    unstarted: VecDeque<(Id, Id)>,
+}
+
+/// Enough for a client that starts what it made a moment ago.
+const UNSTARTED: usize = 64;
 
 impl ExecTable {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Id, Arc<Exec>>> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn insert(&self, exec: Arc<Exec>) {
-        self.lock().insert(exec.id, exec);
+        self.lock().execs.insert(exec.id, exec);
     }
 
     pub(crate) fn get(&self, id: Id) -> Option<Arc<Exec>> {
-        self.lock().get(&id).cloned()
+        self.lock().execs.get(&id).cloned()
+    }
+
+    /// The container of an exec that went with its run before it was started.
+    pub(crate) fn unstarted(&self, reference: &str) -> Option<Id> {
+        let id: Id = reference.parse().ok()?;
+        self.lock().unstarted.iter().find(|(exec, _)| *exec == id).map(|(_, container)| *container)
     }
 
     /// The exec that a client means: a whole id.
@@ -56,7 +70,13 @@ impl ExecTable {
     }
 
     fn remove(&self, id: Id) {
-        self.lock().remove(&id);
+        self.lock().execs.remove(&id);
+    }
+
+    fn remember(&self, exec: &Exec) {
+        let unstarted = &mut self.lock().unstarted;
+        unstarted.truncate(UNSTARTED - 1);
+        unstarted.push_front((exec.id, exec.container.id));
     }
 }
 
@@ -127,6 +147,9 @@ impl Engine {
 
     fn forget_exec(&self, id: Id) {
         if let Some(exec) = self.0.execs.get(id) {
+            if *exec.state.borrow() == ExecState::Created {
+                self.0.execs.remember(&exec);
+            }
             exec.state.send_if_modified(|state| match state {
                 ExecState::Exited(_) => false,
                 _ => {

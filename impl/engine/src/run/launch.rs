@@ -221,6 +221,9 @@ impl Engine {
     fn log(&self, id: Id, definition: &Definition) -> Result<Log, StartFailure> {
         let config = self.log_config(id, definition);
         let driver = config.driver.clone();
+        if driver == "journald" && !definition.inside.journald && self.0.settings.log_config.driver != driver {
+            return Err(StartFailure::LogDriverUnknown(driver));
+        }
         let prepared = drydock_logs::prepare(config).map_err(|error| match error {
             drydock_logs::Error::UnknownDriver(driver) => StartFailure::LogDriverUnknown(driver),
             error => StartFailure::LogDriver { driver, reason: error.to_string() },
