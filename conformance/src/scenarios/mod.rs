@@ -7,6 +7,7 @@ mod attach;
 mod events;
 mod exec;
 mod files;
+mod flow;
 mod host;
 mod images;
 mod lifecycle;
@@ -83,6 +84,7 @@ const TOPICS: &[&[Scenario]] = &[
     host::SCENARIOS,
     lifecycle::SCENARIOS,
     attach::SCENARIOS,
+    flow::SCENARIOS,
     logs::SCENARIOS,
     exec::SCENARIOS,
     files::SCENARIOS,
