@@ -67,6 +67,9 @@ fn object(context: Context<'_>, shape: &Schema, mut map: Map<String, Value>) -> 
                 .unwrap_or(Value::Null),
             (None, None) => map.get_mut(name).map(Value::take).unwrap_or(Value::Null),
         };
+        if variant.presence == Presence::Given && value.is_null() {
+            continue;
+        }
         let value = if variant.fixed.is_some() { value } else { project(context, variant, value) };
         if variant.presence == Presence::Omitempty && is_empty(&value) {
             continue;

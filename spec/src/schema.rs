@@ -154,7 +154,7 @@ impl Walk<'_, '_> {
                 (Some(variant), None) => {
                     let due = match &variant.presence {
                         Presence::Always => true,
-                        Presence::Omitempty => false,
+                        Presence::Omitempty | Presence::Given => false,
                         Presence::Flag(parameter) => flag(parameter),
                     };
                     if due {

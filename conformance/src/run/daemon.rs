@@ -23,9 +23,11 @@ const START: Duration = Duration::from_secs(20);
 /// How long it may take to end.
 const STOP: Duration = Duration::from_secs(15);
 
-/// What the recorded daemons had around them: no name server that answers, and a /var/tmp of their own to be bound.
+/// What the recorded daemons had around them: a name of their own, no name server that answers, and a /var/tmp of
+/// their own to be bound.
 const SURROUNDINGS: &str = r#"set -e
 ip link set lo up
+echo drydockhost > /proc/sys/kernel/hostname
 mount --bind "$FOLDER/resolv.conf" /etc/resolv.conf
 mount -t tmpfs -o mode=1777 tmpfs /var/tmp
 unset FOLDER

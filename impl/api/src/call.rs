@@ -1,6 +1,9 @@
 //! A request on its way to its handler: routed, its query read, its body still to come.
 
-use drydock_spec::{EndpointId, Spec, Version, model::Decoder};
+use drydock_spec::{
+    EndpointId, Spec, Version,
+    model::{Decoder, Schema},
+};
 use hyper::{HeaderMap, header::CONTENT_TYPE};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -117,9 +120,15 @@ impl Call {
     pub(crate) fn decode(&self, bytes: &[u8]) -> Result<Map<String, Value>, Refusal> {
         let endpoint = self.spec().endpoint(self.endpoint);
         let body = endpoint.body.iter().find(|body| body.versions.contains(self.version));
-        let Some((decoder, schema)) = body.and_then(|body| Some((body.decoder, body.schema.as_ref()?))) else {
-            return Ok(Map::new());
-        };
+        match body.and_then(|body| body.schema.as_ref()) {
+            Some(schema) => self.decode_as(schema, bytes),
+            None => Ok(Map::new()),
+        }
+    }
+
+    /// Reads bytes with the version's decoder and this shape.
+    pub(crate) fn decode_as(&self, schema: &Schema, bytes: &[u8]) -> Result<Map<String, Value>, Refusal> {
+        let Some(decoder) = self.decoder() else { return Ok(Map::new()) };
         decode::object(decoder, Shape { spec: self.spec(), version: self.version, schema }, bytes).map_err(refuse_body)
     }
 

@@ -3,12 +3,14 @@
 //! The one place that decides which outcome a client sees; status and text of a version are the spec's. An error names
 //! several outcomes where versions tell it differently: the first that the version has at this endpoint is taken.
 
+mod start;
+
 use drydock_core::{ImageReference, TagError};
 use drydock_engine::{Error, StartFailure};
 use drydock_images::Error as ImageError;
-use drydock_shim_protocol::Failure;
-use drydock_spec::{EndpointId, Spec, Version};
-use nix::errno::Errno;
+use drydock_spec::EndpointId;
+
+use start::{start_failure, volume};
 
 use crate::{
     call::Call,
@@ -38,19 +40,7 @@ impl Call {
             Error::BlkioWeight => (&["blkio-weight-out-of-range"][..], told()),
             Error::WorkingDirRelative(path) => (&["working-dir-relative"][..], told().with("path", path)),
             Error::SecurityOption(option) => (&["security-option-malformed"][..], told().with("option", option)),
-            Error::VolumeSpecification(volume) => (&["volume-malformed"][..], told().with("volume", volume)),
-            Error::VolumeRelative(path) if path.is_empty() => {
-                (&["volume-path-empty", "volume-relative"][..], told().with("path", path))
-            }
-            Error::VolumeRelative(path) => (&["volume-relative"][..], told().with("path", path)),
-            Error::VolumeMode(mode) => {
-                (&["volume-mode-invalid"][..], told().with("volumes", mode.clone()).with("mode", mode))
-            }
-            Error::VolumeTwice(path) => (&["volume-twice"][..], told().with("path", path)),
-            Error::VolumeOverFile(path) => (&["volume-over-file"][..], told().with("path", path.display().to_string())),
-            Error::VolumesFromMissing(container) => {
-                (&["volumes-from-missing", "no-such-container"][..], told().with("container", container))
-            }
+            Error::Volume(error) => volume(&error),
             Error::LinkMalformed(link) if link.is_empty() => {
                 (&["link-empty", "link-malformed"][..], told().with("link", link))
             }
@@ -116,7 +106,7 @@ impl Call {
     /// Why a start failed, as `State.Error` has it: the refusal's text without the words before the reason.
     pub(crate) fn start_text(&self, failure: &StartFailure) -> String {
         let start = self.spec().endpoint(EndpointId::ContainersStart);
-        let (outcome, reply) = start_failure(self.version, failure);
+        let (outcome, reply) = self.start_failure(failure);
         let answers =
             start.outcome(outcome).into_iter().flat_map(|outcome| outcome.answers(self.version, self.version));
         let mut answers: Vec<_> = answers.filter_map(|(_, answer)| answer.text.as_ref()).collect();
@@ -128,19 +118,28 @@ impl Call {
     }
 
     fn refuse_start(&self, failure: &StartFailure) -> Refusal {
-        let (outcome, mut reply) = start_failure(self.version, failure);
+        if let (true, StartFailure::IpcTargetMissing(name)) = (self.creates(), failure) {
+            // Daemons that looked whether it runs took the words for its absence for those for the image's.
+            let runs = self.answers("ipc-target-not-running");
+            let outcome = if runs { "no-such-image" } else { "volumes-from-missing" };
+            return self.first_of(&[outcome], told().with("reference", name));
+        }
+        let (outcomes, mut reply) = start_failure(failure);
         if let (true, Some(shared)) =
             (self.creates(), reply.values.iter().find(|(name, _)| *name == "shared").map(|(_, value)| value.clone()))
         {
             reply.values.push(("reference", shared));
         }
         let chain = chain(failure);
-        self.first_of(&[outcome], reply.detail(format!("Cannot start container {}: {chain}", self.reference)))
+        self.first_of(outcomes, reply.detail(format!("Cannot start container {}: {chain}", self.reference)))
     }
 
     /// The outcome of `start` that a failure is.
     pub(crate) fn start_failure(&self, failure: &StartFailure) -> (&'static str, Reply) {
-        start_failure(self.version, failure)
+        let start = self.spec().endpoint(EndpointId::ContainersStart);
+        let (outcomes, reply) = start_failure(failure);
+        let told = outcomes.iter().find(|outcome| start.answer(outcome, self.version).is_some());
+        (told.or(outcomes.last()).copied().unwrap_or_default(), reply)
     }
 
     fn creates(&self) -> bool {
@@ -215,97 +214,6 @@ fn told() -> Reply {
     Reply::new("")
 }
 
-/// The outcome of `start` that a failure is.
-fn start_failure(version: Version, failure: &StartFailure) -> (&'static str, Reply) {
-    match failure {
-        StartFailure::IpcTargetNotRunning(shared) => ("ipc-target-not-running", told().with("shared", shared)),
-        StartFailure::NetworkTargetNotRunning(shared) => ("network-target-not-running", told().with("shared", shared)),
-        StartFailure::SharedMissing(shared) => ("shared-container-missing", told().with("shared", shared)),
-        StartFailure::SharedEmpty => {
-            let start = Spec::embedded().endpoint(EndpointId::ContainersStart);
-            let told_apart = start.answer("shared-container-empty", version).is_some();
-            (if told_apart { "shared-container-empty" } else { "shared-container-missing" }, told().with("shared", ""))
-        }
-        StartFailure::LinkNotRunning { child, alias } => {
-            ("link-not-running", told().with("child", child).with("alias", alias))
-        }
-        StartFailure::NetworkMissing(network) => ("network-unknown", told().with("network", network)),
-        StartFailure::CapabilityToAdd(capability) => {
-            ("capability-to-add-unknown", told().with("capability", capability))
-        }
-        StartFailure::CapabilityToDrop(capability) => {
-            ("capability-to-drop-unknown", told().with("capability", capability))
-        }
-        StartFailure::UlimitName(ulimit) => ("ulimit-unknown", told().with("ulimit", ulimit)),
-        StartFailure::WorkingDirNotADirectory(path) => ("working-dir-not-a-directory", told().with("path", path)),
-        StartFailure::PortTaken { address, port } => {
-            ("port-taken", told().with("address", address).with("n", port.to_string()))
-        }
-        StartFailure::PortListen { protocol, address, port, errno } => (
-            "port-not-ours",
-            told()
-                .with("protocol", protocol)
-                .with("address", format!("{address}:{port}"))
-                .with("reason", reason(*errno)),
-        ),
-        StartFailure::AddressesUsedUp => ("addresses-used-up", told()),
-        StartFailure::DeviceMissing { path, .. } => ("device-missing", told().with("device", path).with("path", path)),
-        StartFailure::NotADevice(device) => ("not-a-device", told().with("device", device)),
-        StartFailure::LogDriverUnknown(driver) => ("log-driver-unknown", told().with("driver", driver)),
-        StartFailure::LogDriver { driver, reason } => ("log-driver-fails", log_driver(driver, reason)),
-        StartFailure::Run(failure) => run_failure(failure),
-        StartFailure::Step { .. } => ("not-started", told()),
-        StartFailure::LogOptionUnknown { .. } => ("log-option-unknown", told()),
-    }
-}
-
-fn run_failure(failure: &Failure) -> (&'static str, Reply) {
-    match failure {
-        Failure::Log { driver, reason } => ("log-driver-fails", log_driver(driver, reason)),
-        Failure::UserMissing(user) => ("user-unknown", told().with("user", user)),
-        Failure::GroupMissing(group) => ("group-unknown", told().with("group", group)),
-        Failure::IdOutOfRange => ("user-out-of-range", told()),
-        Failure::ExecutableNotInPath(program) => ("program-not-found", told().with("program", program)),
-        Failure::Executable { path, errno } if *errno == Errno::ENOENT as i32 => {
-            ("program-not-found", Reply { nth: 1, ..told().with("program", path).with("path", path) })
-        }
-        Failure::Executable { path, .. } => ("program-not-executable", told().with("program", path)),
-        Failure::Execute { path, errno } if *errno == Errno::EACCES as i32 => {
-            ("program-not-executable", told().with("program", path))
-        }
-        Failure::Execute { .. } | Failure::NoProgram => ("program-of-another-format", told()),
-        Failure::EnvMalformed => ("environment-malformed", Reply { nth: 1, ..told() }),
-        Failure::Hostname(_) | Failure::Domainname(_) => ("hostname-refused", told()),
-        Failure::Rlimit { resource, errno } => {
-            ("ulimit-refused", told().with("n", resource.to_string()).with("reason", reason(*errno)))
-        }
-        Failure::Cgroup { file, errno } => {
-            let file = file.strip_prefix("/sys/fs/cgroup").unwrap_or(file).display().to_string();
-            let nth = usize::from(*errno != Errno::EACCES as i32);
-            ("cgroup-refused", Reply { nth, ..told().with("file", file).with("reason", reason(*errno)) })
-        }
-        Failure::CpuSharesBelow(_) => ("cpu-shares-out-of-range", told()),
-        Failure::CpuSharesAbove(_) => ("cpu-shares-out-of-range", Reply { nth: 1, ..told() }),
-        Failure::MountAtRoot => ("volume-at-root", told()),
-        Failure::MountInProc(path) => ("volume-inside-proc", told().with("path", path.display().to_string())),
-        Failure::Mount { target, errno } if *errno == Errno::ENOTDIR as i32 => {
-            ("volume-over-file", told().with("path", target.display().to_string()))
-        }
-        Failure::WorkingDir { path, errno } if *errno == Errno::ENOTDIR as i32 => {
-            ("working-dir-not-a-directory", told().with("path", path))
-        }
-        Failure::WorkingDir { path, .. } => ("working-dir-missing", told().with("path", path)),
-        Failure::Mount { .. } | Failure::Namespace { .. } | Failure::Step { .. } => ("not-permitted", told()),
-    }
-}
-
-/// Which of the words a log driver's failure is told in.
-fn log_driver(driver: &str, reason: &str) -> Reply {
-    let dialled = reason.strip_prefix("dial tcp ").and_then(|rest| rest.split_once(": "));
-    let nth = if driver == "journald" { 2 } else { usize::from(dialled.is_some()) };
-    Reply { nth, ..told().with("address", dialled.map_or("", |(address, _)| address)).with("driver", driver) }
-}
-
 /// What no version's words tell: a plain server error with its causes.
 fn internal(error: &(dyn std::error::Error + 'static)) -> Refusal {
     Box::new(Reply::new("server-error").detail(chain(error)))
@@ -329,11 +237,4 @@ pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         cause = error.source();
     }
     text
-}
-
-/// An errno as Go words it.
-fn reason(errno: i32) -> String {
-    let text = Errno::from_raw(errno).desc();
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_ascii_lowercase().to_string() + chars.as_str()).unwrap_or_default()
 }

@@ -1,7 +1,10 @@
 //! From named behaviours to the policy of commands: the one place where a version decides what the engine does.
 
 use drydock_core::{NameGrammar, RepositoryRules, TagRules};
-use drydock_engine::{Action, CreateRules, Death, ExitCodes, InsideRules, Lookup, RetryCounting, SignalCode, Target};
+use drydock_engine::{
+    Action, CreateRules, Death, ExitCodes, InsideRules, IpcTarget, Lookup, RetryCounting, SignalCode, StatusMatch,
+    Target, VolumePlace,
+};
 use drydock_images::{DeletePolicy, TagPolicy};
 use drydock_layers::DirectoryTimes;
 use drydock_spec::{Behaviour, Version};
@@ -56,6 +59,18 @@ impl Policy {
             domain_in_hostname: self.has(Behaviour::InsideDomainInHostname),
             volumes_first: self.has(Behaviour::InsideVolumesBeforeFiles),
             files_follow_root: self.has(Behaviour::InsideFilesFollowTheRoot),
+            resolver_first: self.has(Behaviour::NetworkResolverFileFirst),
+            hostname_file_shared: self.has(Behaviour::NetworkSharesTheHostnameFile),
+            network_mode_told: self.has(Behaviour::NetworkTellsAnOpenMode),
+            network_mode_first: self.has(Behaviour::NetworkLooksForItsModeFirst),
+            no_files_without_network: self.has(Behaviour::NetworkNoFilesWhenDisabled),
+            links_need_address: self.has(Behaviour::LinksNeedAnAddress),
+            host_ports_lenient: self.has(Behaviour::PortsReadLeniently),
+            host_address_checked: self.has(Behaviour::PortsCheckHostAddresses),
+            larger_ports_first: self.has(Behaviour::PortsLargerFirst),
+            multicast: self.has(Behaviour::InsideMulticast),
+            transmit_queue: if self.has(Behaviour::InsideTransmitQueue) { 1000 } else { 0 },
+            mac_left_to_kernel: self.has(Behaviour::NetworkMacLeftToTheKernel),
             loopback_nameservers: !self.has(Behaviour::ResolvConfLoopbackReplaced),
             high_ephemeral_ports: !self.has(Behaviour::NetworkEphemeralPortsFrom32768),
             journald: self.has(Behaviour::LogsJournald),
@@ -125,7 +140,11 @@ impl Policy {
     }
 
     pub(crate) fn status_implies_all(self) -> bool {
-        self.has(Behaviour::ListExitedFiltersImplyAll)
+        self.has(Behaviour::ListExitedStatusImpliesAll)
+    }
+
+    pub(crate) fn status_match(self) -> StatusMatch {
+        if self.has(Behaviour::ListStatusIsAPattern) { StatusMatch::Pattern } else { StatusMatch::Each }
     }
 
     /// Whether the version's daemon tells this event.
@@ -165,7 +184,16 @@ impl Call {
             volumes_once: has(Behaviour::CreateRefusesTwoVolumesAtOnePath),
             volume_over_file: has(Behaviour::CreateRefusesAVolumeOverAFile),
             bind_mode: has(Behaviour::CreateRefusesABindMode),
-            ipc_target_runs: has(Behaviour::CreateLooksAtTheIpcTarget),
+            ipc_target: match (has(Behaviour::CreateLooksForTheIpcTarget), has(Behaviour::CreateLooksAtTheIpcTarget)) {
+                (_, true) => IpcTarget::Running,
+                (true, false) => IpcTarget::There,
+                (false, false) => IpcTarget::Anything,
+            },
+            default_log_options_empty: has(Behaviour::LogsDefaultOptionsEmpty),
+            image_may_be_empty: has(Behaviour::CreateImageMayBeEmpty),
+            volume_place: if has(Behaviour::VolumesBelowVfs) { VolumePlace::Vfs } else { VolumePlace::Volumes },
+            host_config_kept_first: has(Behaviour::StartKeepsHostConfigFirst),
+            oldest_binds: has(Behaviour::VolumesReadAsFirst),
             link_alias: has(Behaviour::LinksNeedAnAlias),
             empty_entrypoint_is_none: has(Behaviour::CreateEmptyEntrypointIsNone),
         }

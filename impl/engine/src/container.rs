@@ -13,6 +13,7 @@ use crate::state::{Exit, Exited, State};
 use crate::store::{Change, Table};
 use crate::{Error, StoreError};
 use drydock_core::{Id, Name, Timestamp};
+use drydock_network::Attachment;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -46,15 +47,19 @@ pub(crate) struct Progress {
 }
 
 /// What a container is. Its record changes with create, rename, links, and a start with a host configuration.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Definition {
     pub(crate) name: Name,
+    /// The name is not the first.
+    #[serde(default)]
+    pub(crate) renamed: bool,
     pub(crate) created: Timestamp,
     pub(crate) path: String,
     pub(crate) args: Arc<[String]>,
     pub(crate) config: Arc<ContainerConfig>,
     pub(crate) host_config: Arc<HostConfig>,
-    pub(crate) image: Id,
+    /// `None`: it was made of nothing.
+    pub(crate) image: Option<Id>,
     /// `None` until they are made: at create, or for some daemons at the first start.
     pub(crate) volumes: Option<Arc<BTreeMap<String, Volume>>>,
     /// A start brought a host configuration that volumes were not yet made for.
@@ -83,8 +88,8 @@ pub(crate) enum Phase {
     Created,
     Running(Box<Live>),
     Paused(Box<Live>),
-    /// Between two runs.
-    Waiting(Exited, #[expect(dead_code, reason = "held, never read")] Alarm),
+    /// Between two runs, in the network of both.
+    Waiting(Exited, #[expect(dead_code, reason = "held, never read")] Alarm, Option<Attachment>),
     Exited(Exited),
     Dead(Exited),
     /// Removed: nobody finds it any more, those that did before see this.
@@ -124,7 +129,7 @@ impl Phase {
             Self::Created | Self::Gone => State::Created,
             Self::Running(live) => State::Running(live.facts.clone()),
             Self::Paused(live) => State::Paused(live.facts.clone()),
-            Self::Waiting(exited, _) => State::Restarting(exited.clone()),
+            Self::Waiting(exited, ..) => State::Restarting(exited.clone()),
             Self::Exited(exited) => State::Exited(exited.clone()),
             Self::Dead(exited) => State::Dead(exited.clone()),
         }
@@ -203,6 +208,7 @@ impl Body {
         Snapshot {
             id,
             name: definition.name.clone(),
+            renamed: definition.renamed,
             created: definition.created,
             path: definition.path.clone(),
             args: Arc::clone(&definition.args),

@@ -74,7 +74,7 @@ impl Engine {
             action,
             id: container.id.to_string(),
             from: view.config.image.clone(),
-            image: Some(view.image),
+            image: view.image,
         });
     }
 

@@ -46,18 +46,8 @@ pub enum Error {
     WorkingDirRelative(String),
     #[error("{0:?} is no security option")]
     SecurityOption(String),
-    #[error("{0:?} is no volume specification")]
-    VolumeSpecification(String),
-    #[error("the volume's host path {0:?} is not absolute")]
-    VolumeRelative(String),
-    #[error("{0:?} is no mode of a volume")]
-    VolumeMode(String),
-    #[error("two volumes at {0}")]
-    VolumeTwice(String),
-    #[error("a volume over the file {0}")]
-    VolumeOverFile(PathBuf),
-    #[error("no container {0} to take volumes from")]
-    VolumesFromMissing(String),
+    #[error("volumes")]
+    Volume(#[source] VolumeError),
     #[error("{0:?} is no link")]
     LinkMalformed(String),
     #[error("no container {0} to link to")]
@@ -131,6 +121,28 @@ pub enum Error {
     Shim(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// What is wrong with the volumes that were asked for. Kept with a container whose start failed of it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum VolumeError {
+    #[error("{0:?} is no volume specification")]
+    Specification(String),
+    #[error("the volume's host path {0:?} is not absolute")]
+    Relative(String),
+    #[error("a bind without a source")]
+    NoSource,
+    #[error("{mode:?} is no mode of a volume, in {specification:?}")]
+    Mode { specification: String, mode: String },
+    #[error("two volumes at {path}: {source_path} and {other}")]
+    Twice { path: String, source_path: String, other: String },
+    #[error("a volume over the file {0}")]
+    OverFile(PathBuf),
+    #[error("no container {0} to take volumes from")]
+    FromMissing(String),
+    #[error("a volume at the root")]
+    AtRoot,
+}
+
 /// Why the metadata store refused or failed.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)]
@@ -159,8 +171,10 @@ pub enum StartFailure {
     IpcTargetNotRunning(String),
     #[error("the container {0} to share the network with does not run")]
     NetworkTargetNotRunning(String),
-    #[error("no container {0} to share with")]
+    #[error("no container {0} to share the network with")]
     SharedMissing(String),
+    #[error("no container {0} to share with")]
+    IpcTargetMissing(String),
     #[error("no container named to share with")]
     SharedEmpty,
     #[error("{child} linked as {alias} does not run")]
@@ -175,6 +189,22 @@ pub enum StartFailure {
     UlimitName(String),
     #[error("the working directory {0} is no directory")]
     WorkingDirNotADirectory(String),
+    #[error("volumes")]
+    Volume(#[source] VolumeError),
+    #[error("the link to {0} needs an address of its own")]
+    LinkWithoutAddress(String),
+    #[error("{0:?} is no address of the host")]
+    HostAddress(String),
+    #[error("{0:?} is no port of the host")]
+    HostPort(String),
+    #[error("{0:?} is no protocol of a port")]
+    PortProtocol(String),
+    #[error("{0:?} is no line for the hosts file")]
+    ExtraHost(String),
+    #[error("the host name {0:?} was refused")]
+    Hostname(String),
+    #[error("no rule for the port {0}")]
+    PortRule(String),
     #[error("{address}:{port} is published already")]
     PortTaken { address: String, port: u16 },
     #[error("listening on {protocol} {address}:{port}: errno {errno}")]
@@ -204,7 +234,7 @@ impl StartFailure {
     #[must_use]
     pub fn at_execution(&self) -> bool {
         match self {
-            Self::CapabilityToAdd(_) | Self::CapabilityToDrop(_) => true,
+            Self::CapabilityToAdd(_) | Self::CapabilityToDrop(_) | Self::Hostname(_) => true,
             Self::Run(failure) => !matches!(failure, Failure::Log { .. } | Failure::WorkingDir { .. }),
             _ => false,
         }

@@ -29,12 +29,12 @@ mod undo;
 mod volumes;
 
 pub use config::{
-    ContainerConfig, CreateRules, Device, EarlyLimits, HostConfig, InsideRules, KeyValue, LogConfig, PortBinding,
-    PortBindings, RestartPolicy, Ulimit,
+    ContainerConfig, CreateRules, Device, EarlyLimits, HostConfig, InsideRules, IpcTarget, KeyValue, LogConfig,
+    PortBinding, PortBindings, RestartPolicy, Ulimit,
 };
 pub use containers::*;
 pub use engine::{Counts, Engine};
-pub use error::{Error, StartFailure, StoreError};
+pub use error::{Error, StartFailure, StoreError, VolumeError};
 pub use events::{Action, Death, Event, EventStream, Events};
 pub use exec::{ExecCreate, ExecInspection, ExecResize, ExecSession, ExecStart, ExecState};
 pub use restart_policy::RetryCounting;
@@ -43,3 +43,4 @@ pub use snapshot::{HostFiles, NetworkSettings, Sizes, Snapshot, Volume};
 pub use state::{Exit, ExitCodes, Exited, Running, SignalCode, State};
 pub use streams::{ByteStream, ClientSocket, Framing, written};
 pub use target::{Lookup, Target};
+pub use volumes::VolumePlace;

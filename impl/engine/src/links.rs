@@ -37,6 +37,11 @@ impl Engine {
 }
 
 impl Link {
+    /// What the linking container calls it.
+    pub(crate) fn alias(&self) -> &str {
+        &self.alias
+    }
+
     /// Its line of the hosts file: address and names. With `all_names` its host name and its own name, too.
     pub(crate) fn host(&self, all_names: bool) -> (IpAddr, Vec<String>) {
         let mut names = vec![self.alias.clone()];
@@ -54,7 +59,7 @@ impl Link {
         let prefix = self.alias.to_uppercase().replace('-', "_");
         let ports = self.ports();
         let mut env = Vec::new();
-        if let Some((number, protocol)) = ports.iter().min_by_key(|(number, protocol)| (protocol != "tcp", *number)) {
+        if let Some((number, protocol)) = ports.iter().min_by_key(|(number, protocol)| (*number, protocol != "tcp")) {
             env.push(format!("{prefix}_PORT={protocol}://{}:{number}", self.address));
         }
         for (number, protocol) in &ports {

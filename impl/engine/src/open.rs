@@ -14,6 +14,7 @@ use crate::registry::Registry;
 use crate::run::{Live, Shim, supervise};
 use crate::state::{Exit, Exited, Running, State};
 use crate::store::{Records, Store};
+use crate::volumes::VolumePlace;
 use crate::{Engine, Error, Settings, StoreError};
 use drydock_core::{Id, Timestamp};
 use drydock_images::Images;
@@ -45,7 +46,9 @@ impl Engine {
                 made.map_err(|source| Error::Io { what: "making", path: dir.to_owned(), source })
             };
             make(&root.join("containers"))?;
-            make(&root.join("volumes"))?;
+            for place in VolumePlace::ALL {
+                make(&place.parent(&root))?;
+            }
             Store::open(&root.join("containers.redb"))
         })
         .await?;
@@ -264,7 +267,8 @@ impl Engine {
                 let _ = fs::remove_dir_all(&dir);
             }
         }
-        for (_, dir) in named_dirs(&root.join("volumes")).into_iter().filter(|(id, _)| !volumes.contains(id)) {
+        let made = VolumePlace::ALL.into_iter().flat_map(|place| named_dirs(&place.parent(root)));
+        for (_, dir) in made.filter(|(id, _)| !volumes.contains(id)) {
             let _ = fs::remove_dir_all(&dir);
         }
         let ids: Vec<Id> = containers.iter().copied().collect();

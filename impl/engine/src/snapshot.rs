@@ -16,6 +16,8 @@ pub struct Snapshot {
     pub id: Id,
     /// Name, without a slash.
     pub name: Name,
+    /// Whether it had another before.
+    pub renamed: bool,
     /// When it was created.
     pub created: Timestamp,
     /// Program: the entrypoint's first word, or the command's.
@@ -26,8 +28,8 @@ pub struct Snapshot {
     pub config: Arc<ContainerConfig>,
     /// What it wants of the host.
     pub host_config: Arc<HostConfig>,
-    /// Its image.
-    pub image: Id,
+    /// Its image; `None` if it was made of nothing.
+    pub image: Option<Id>,
     /// State.
     pub state: State,
     /// Restarts by its policy since it was last started by a client.

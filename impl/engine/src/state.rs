@@ -62,7 +62,12 @@ pub enum Exit {
     /// The first process died of this signal.
     Signal(u8),
     /// The start failed: the first process never ran.
-    NotStarted(crate::StartFailure),
+    NotStarted {
+        /// Why.
+        failure: crate::StartFailure,
+        /// How the run before ended; `None`: there was none.
+        before: Option<Box<Exit>>,
+    },
     /// The container was gone when the daemon looked for it again, so nobody knows.
     Unknown,
 }
@@ -97,9 +102,24 @@ impl ExitCodes {
             (Exit::Code(code), _) => i32::from(*code),
             (Exit::Signal(_), SignalCode::MinusOne) => -1,
             (Exit::Signal(signal), SignalCode::Plus128) => 128 + i32::from(*signal),
-            (Exit::NotStarted(failure), _) if failure.at_execution() => self.not_executed,
-            (Exit::NotStarted(_), _) => self.not_prepared,
+            (Exit::NotStarted { failure, .. }, _) if failure.at_execution() => self.not_executed,
+            // What was there stays where it says something.
+            (Exit::NotStarted { before, .. }, _) => match before.as_ref().map_or(0, |before| self.code(before)) {
+                0 => self.not_prepared,
+                code => code,
+            },
             (Exit::Unknown, _) => self.unknown,
+        }
+    }
+}
+
+impl Exit {
+    /// What of this stays when a start fails after it. One step back only: failures do not pile up.
+    pub(crate) fn before_a_failure(self) -> Option<Box<Self>> {
+        match self {
+            Self::NotStarted { failure, before } if !failure.at_execution() => before,
+            Self::NotStarted { failure, .. } => Some(Box::new(Self::NotStarted { failure, before: None })),
+            ran => Some(Box::new(ran)),
         }
     }
 }

@@ -1,6 +1,4 @@
 //! Lives of containers on the real stores, a real shim and the kernel.
-//!
-//! Needs root and the built `drydock-shim` beside the test's own directory; where either is missing, each test says so.
 
 mod support;
 
@@ -21,7 +19,9 @@ async fn a_start_that_fails_is_told_and_a_removal_leaves_nothing() {
     let start = Start { target: id.into(), host_config: None, rules: CreateRules::default() };
     let Err(drydock_engine::Error::Start(StartFailure::Run(_))) = engine.start(start).await else { panic!("started") };
     let inspection = engine.inspect(&Target::from(id)).unwrap();
-    assert!(matches!(&inspection.snapshot.state, State::Exited(exited) if matches!(exited.how, Exit::NotStarted(_))));
+    assert!(
+        matches!(&inspection.snapshot.state, State::Exited(exited) if matches!(exited.how, Exit::NotStarted { .. }))
+    );
     engine.remove(Remove { target: id.into(), force: false, volumes: true }).await.unwrap();
     engine.shutdown().await;
     assert_eq!(entries(dir.path().join("containers")), 0);

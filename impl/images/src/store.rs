@@ -107,6 +107,13 @@ impl Images {
         self.graph().get(id).map(|node| Arc::clone(&node.image))
     }
 
+    /// The first of an image's names, in the order of their texts: `busybox:latest`.
+    #[must_use]
+    pub fn first_name(&self, id: Id) -> Option<String> {
+        let graph = self.graph();
+        graph.names(id).next().map(|(name, reference)| crate::graph::full_name(name, reference))
+    }
+
     /// The file of the image `id`, byte for byte as it came.
     #[must_use]
     pub fn file(&self, id: Id) -> Option<Vec<u8>> {

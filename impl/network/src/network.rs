@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -231,6 +231,12 @@ impl Network {
             result = result.and(self.0.remove_interface(index));
         }
         result
+    }
+
+    /// Where network namespaces are mounted.
+    #[must_use]
+    pub fn namespaces(&self) -> &Path {
+        &self.0.namespaces
     }
 
     /// Refuses new attachments, waits until all teardown is finished, and drops the ready namespaces. Attachments that

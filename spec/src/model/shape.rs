@@ -198,6 +198,8 @@ pub enum Presence {
     Always,
     /// Absent when its value is empty.
     Omitempty,
+    /// Absent when there is no value; an empty one stands there.
+    Given,
     /// Only when the query parameter is true.
     Flag(String),
 }
@@ -209,8 +211,9 @@ impl TryFrom<String> for Presence {
         match (text.as_str(), text.strip_prefix("flag:")) {
             ("always", _) => Ok(Presence::Always),
             ("omitempty", _) => Ok(Presence::Omitempty),
+            ("given", _) => Ok(Presence::Given),
             (_, Some(name)) if !name.is_empty() => Ok(Presence::Flag(name.to_owned())),
-            _ => Err(format!("presence is always, omitempty or flag:NAME, not {text:?}")),
+            _ => Err(format!("presence is always, omitempty, given or flag:NAME, not {text:?}")),
         }
     }
 }
@@ -220,6 +223,7 @@ impl From<Presence> for String {
         match presence {
             Presence::Always => "always".to_owned(),
             Presence::Omitempty => "omitempty".to_owned(),
+            Presence::Given => "given".to_owned(),
             Presence::Flag(name) => format!("flag:{name}"),
         }
     }

@@ -17,10 +17,17 @@ pub(crate) async fn handle(mut call: Call) -> Answered {
     if body.is_empty() && call.answers("config-empty") {
         return Err(refusal("config-empty"));
     }
+    if !body.contains_key("HostConfig") && call.version.has(Behaviour::CreateCpusetNeedsAHostConfig) {
+        body.remove("Cpuset");
+    }
     let host_config = match body.remove("HostConfig") {
-        Some(Value::Object(map)) if call.version.has(Behaviour::CreateHostConfig) => host_config(map)?,
+        Some(Value::Object(map)) if call.version.has(Behaviour::CreateHostConfig) => host_config(&call, map)?,
+        _ if call.version.has(Behaviour::CreateHostConfigAtTheTop) => host_config_at_the_top(&call, &bytes)?,
         _ => HostConfig::default(),
     };
+    if !call.version.has(Behaviour::CreateTakesTriggers) {
+        body.remove("OnBuild");
+    }
     let config = config(&call, body)?;
     let empty = |words: &Option<Vec<String>>| words.as_ref().is_none_or(Vec::is_empty);
     if config.image.is_empty()
@@ -39,7 +46,13 @@ pub(crate) async fn handle(mut call: Call) -> Answered {
         inside: call.policy().inside(),
         retry_counting: call.policy().retry_counting(),
     };
-    let created = call.api.0.engine.create(command).await.map_err(|error| call.refuse(error))?;
+    let image = command.config.image.clone();
+    let created = call.api.0.engine.create(command).await.map_err(|error| {
+        let mut refusal = call.refuse(error);
+        refusal.values.retain(|(name, _)| !["image", "tag"].contains(name));
+        refusal.values.extend([("tag", tag_of(&call, &image)), ("image", image)]);
+        refusal
+    })?;
     let warnings = created.warnings.iter().map(|warning| match warning {
         Warning::HostPortInPortSpec => {
             "The mapping to public ports on your host via Dockerfile EXPOSE (host:port:port) has been deprecated. Use -p to publish the ports."
@@ -47,6 +60,16 @@ pub(crate) async fn handle(mut call: Call) -> Answered {
     });
     let warnings: Vec<&str> = warnings.collect();
     Ok(Reply::json("created", json!({"Id": created.id, "Warnings": warnings})))
+}
+
+/// The tag of an image's reference as the daemon split it off: older ones did not know digests.
+fn tag_of(call: &Call, image: &str) -> String {
+    let after_last = |sign| image.rsplit_once(sign).map(|(_, tag)| tag).filter(|tag| !tag.contains('/'));
+    let tag = match image.split_once('@') {
+        Some((_, digest)) if call.version.has(Behaviour::ImagesDigests) => Some(digest),
+        _ => after_last(':'),
+    };
+    tag.filter(|tag| !tag.is_empty()).unwrap_or("latest").to_owned()
 }
 
 /// A container's configuration as a body has it.
@@ -59,11 +82,19 @@ pub(crate) fn config(call: &Call, mut body: Map<String, Value>) -> Result<Contai
     typed(body)
 }
 
+/// The host configuration of a body that has none of its own: what stands beside the container's.
+fn host_config_at_the_top(call: &Call, bytes: &[u8]) -> Result<HostConfig, Refusal> {
+    match call.spec().type_named("HostConfigRequest") {
+        Some(schema) => host_config(call, call.decode_as(schema, bytes)?),
+        None => Ok(HostConfig::default()),
+    }
+}
+
 /// A host configuration as a body has it.
-pub(crate) fn host_config(mut body: Map<String, Value>) -> Result<HostConfig, Refusal> {
+pub(crate) fn host_config(call: &Call, mut body: Map<String, Value>) -> Result<HostConfig, Refusal> {
     match body.remove("LxcConf").map(options) {
-        // Options came as an object, too.
-        Some(Value::Object(options)) => {
+        // Options came as an object, too, which only the newer decoder reads.
+        Some(Value::Object(options)) if call.decoder() == Some(Decoder::Go) => {
             let pairs = options
                 .into_iter()
                 .map(|(key, value)| json!({"Key": key, "Value": value.as_str().unwrap_or_default()}));

@@ -1,6 +1,7 @@
 //! `GET /containers/json`, and its older name `GET /containers/ps`.
 
 use drydock_engine::{List, ListFilters};
+use drydock_spec::Behaviour;
 use drydock_spec::model::ParameterKind;
 
 use crate::{
@@ -28,12 +29,15 @@ pub(crate) async fn handle(call: Call) -> Answered {
         size: call.query.flag("size"),
         filters: ListFilters {
             exited: exited.collect::<Result<_, _>>()?,
+            exited_lets_running_through: call.version.has(Behaviour::ListExitedFilterLetsRunningThrough),
             status: filters.texts("status"),
+            status_match: call.policy().status_match(),
             status_implies_all: call.policy().status_implies_all(),
             name: filters.texts("name"),
             id: filters.texts("id"),
             label: filters.texts("label"),
         },
+        image_names: call.version.has(Behaviour::ListTellsImagesByTheirFirstName),
         exit_codes: call.policy().exit_codes(),
     };
     let items = call.api.0.engine.list(list).await.map_err(|error| match error {

@@ -31,5 +31,5 @@ async fn host_config(call: &mut Call) -> Result<Option<HostConfig>, Refusal> {
     }
     json?;
     let body = call.decode(&bytes)?;
-    if body.is_empty() { Ok(None) } else { create::host_config(body).map(Some) }
+    if body.is_empty() { Ok(None) } else { create::host_config(call, body).map(Some) }
 }

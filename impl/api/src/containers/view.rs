@@ -1,7 +1,7 @@
 //! A container in JSON: every fact that any version tells, under the names that the spec's types have.
 
 use drydock_core::{Timestamp, human_duration};
-use drydock_engine::{Exit, Inspection, ListItem, NetworkSettings, PortBindings, Snapshot, State};
+use drydock_engine::{Exit, Inspection, ListItem, PortBindings, Snapshot, State};
 use drydock_spec::Behaviour;
 use serde_json::{Map, Value, json};
 
@@ -24,13 +24,13 @@ pub(crate) fn full(call: &Call, inspection: &Inspection) -> Value {
         "Path": path(call, &snapshot.path),
         "Args": &*snapshot.args,
         "State": state(call, &snapshot.state),
-        "Image": snapshot.image,
-        "NetworkSettings": network(&snapshot.network),
+        "Image": snapshot.image.map(|image| image.to_string()).unwrap_or_default(),
+        "NetworkSettings": network(call, snapshot),
         "ResolvConfPath": snapshot.files.resolv_conf,
         "HostnamePath": snapshot.files.hostname,
         "HostsPath": snapshot.files.hosts,
         "LogPath": snapshot.files.log,
-        "Name": format!("/{}", snapshot.name),
+        "Name": name(call, snapshot),
         "RestartCount": snapshot.restart_count,
         "Driver": snapshot.driver,
         "ExecDriver": snapshot.exec_driver,
@@ -66,6 +66,12 @@ fn host_config(inspection: &Inspection) -> Value {
     to_value(&config)
 }
 
+/// The name, behind a slash; one daemon forgot it where it had given another name.
+fn name(call: &Call, snapshot: &Snapshot) -> String {
+    let slash = if snapshot.renamed && call.version.has(Behaviour::RenameDropsTheSlash) { "" } else { "/" };
+    format!("{slash}{}", snapshot.name)
+}
+
 /// The profile that a security option names.
 fn profile(snapshot: &Snapshot) -> &str {
     let options = snapshot.host_config.security_opt.iter().flatten();
@@ -85,7 +91,7 @@ fn to_value(value: &impl serde::Serialize) -> Value {
 fn state(call: &Call, state: &State) -> Value {
     let code = state.exited().map_or(0, |exited| call.policy().exit_codes().code(&exited.how));
     let error = match state.exited().map(|exited| &exited.how) {
-        Some(Exit::NotStarted(failure)) if call.version.has(Behaviour::StateError) => call.start_text(failure),
+        Some(Exit::NotStarted { failure, .. }) if call.version.has(Behaviour::StateError) => call.start_text(failure),
         _ => String::new(),
     };
     json!({
@@ -102,21 +108,49 @@ fn state(call: &Call, state: &State) -> Value {
     })
 }
 
-fn network(network: &NetworkSettings) -> Value {
+fn network(call: &Call, snapshot: &Snapshot) -> Value {
+    let network = &*snapshot.network;
+    // One daemon told of a place in the network that has no gateway what Go writes for none.
+    let gateway = match network.gateway.as_str() {
+        "" if !network.endpoint_id.is_empty() && call.version.has(Behaviour::InspectTellsEveryNetwork) => "<nil>",
+        gateway => gateway,
+    };
     json!({
         "Bridge": network.bridge,
         "EndpointID": network.endpoint_id,
         "NetworkID": network.network_id,
         "SandboxKey": network.sandbox_key,
-        "Gateway": network.gateway,
+        "Gateway": gateway,
         "IPAddress": network.ip_address,
         "IPPrefixLen": network.ip_prefix_len,
         "MacAddress": network.mac_address,
         "LinkLocalIPv6Address": network.link_local_ipv6_address,
         "LinkLocalIPv6PrefixLen": network.link_local_ipv6_prefix_len,
         "HairpinMode": network.hairpin_mode,
-        "Ports": network.ports,
+        "Ports": told_ports(call, snapshot),
     })
+}
+
+/// The ports as the version tells them: what is published, or what was asked for with what is published filled in.
+fn told_ports(call: &Call, snapshot: &Snapshot) -> Option<PortBindings> {
+    let published = snapshot.network.ports.as_ref()?;
+    if call.version.has(Behaviour::InspectTellsEveryNetwork) {
+        return Some(published.clone());
+    }
+    if snapshot.network.ip_address.is_empty() {
+        return None;
+    }
+    let asked = snapshot.host_config.port_bindings.iter().flatten();
+    let mut told: PortBindings =
+        asked.map(|(port, bindings)| (port.clone(), Some(bindings.clone().unwrap_or_default()))).collect();
+    for exposed in snapshot.config.exposed_ports.iter().flatten() {
+        let port = if exposed.contains('/') { exposed.clone() } else { format!("{exposed}/tcp") };
+        match published.get(&port).cloned().flatten().filter(|bindings| !bindings.is_empty()) {
+            Some(bindings) => drop(told.insert(exposed.clone(), Some(bindings))),
+            None => drop(told.entry(exposed.clone()).or_default()),
+        }
+    }
+    Some(told)
 }
 
 /// A line of the list.
@@ -127,15 +161,33 @@ pub(crate) fn summary(call: &Call, item: &ListItem) -> Value {
     json!({
         "Id": snapshot.id,
         "Names": names,
-        "Image": snapshot.config.image,
+        "Image": image(call, item),
         "Command": command(snapshot),
         "Created": snapshot.created.unix_seconds(),
         "Status": status(call, &snapshot.state),
-        "Ports": ports(snapshot.network.ports.as_ref()),
+        "Ports": ports(told_ports(call, snapshot).as_ref()),
         "Labels": snapshot.config.labels.clone().unwrap_or_default(),
         "SizeRw": item.sizes.map(|sizes| sizes.writable),
-        "SizeRootFs": item.sizes.map(|sizes| sizes.root),
+        "SizeRootFs": item.sizes.map(|sizes| if call.version.has(Behaviour::ListTellsNoRootSize) { 0 } else { sizes.root }),
     })
+}
+
+/// The image: its first name now, or its short id; or as create was given it, with its tag or without.
+fn image(call: &Call, item: &ListItem) -> String {
+    let snapshot = &item.snapshot;
+    let given = &snapshot.config.image;
+    if call.version.has(Behaviour::ListTellsImagesByTheirFirstName) {
+        let short = || snapshot.image.map(|image| image.short()).unwrap_or_default();
+        return item.image_name.clone().unwrap_or_else(short);
+    }
+    if call.version.has(Behaviour::ListTellsImagesAsGiven) || has_tag(given) {
+        return given.clone();
+    }
+    format!("{given}:latest")
+}
+
+fn has_tag(image: &str) -> bool {
+    image.rsplit('/').next().is_some_and(|last| last.contains([':', '@']))
 }
 
 /// Program and arguments; arguments with a blank are quoted.

@@ -5,12 +5,17 @@
 //! the whole text is appended. A field of another type takes what it can and is unset else.
 
 use drydock_spec::{
+    Behaviour,
     judge::gobool,
     model::{Kind, Schema},
 };
 use serde_json::{Map, Value};
 
-use super::{Refused, Shape, go, kind};
+use super::{
+    Refused, Shape,
+    go::{self, Reading},
+    kind,
+};
 
 pub(super) fn object(shape: Shape<'_>, value: Value) -> Result<Map<String, Value>, Refused> {
     let map = match value {
@@ -22,7 +27,8 @@ pub(super) fn object(shape: Shape<'_>, value: Value) -> Result<Map<String, Value
     let Some(schema) = shape.schema.resolve(shape.spec) else { return Ok(read) };
     for (name, variants) in &schema.properties.0 {
         let variant = variants.iter().find(|variant| variant.holds(shape.version, shape.version));
-        if let (Some(variant), Some(value)) = (variant, map.get(name).filter(|value| !value.is_null()))
+        let is_something = |value: &&Value| !value.is_null() || shape.version.has(Behaviour::DecodeNullIsAWord);
+        if let (Some(variant), Some(value)) = (variant, map.get(name).filter(is_something))
             && let Some(value) = field(Shape { schema: variant, ..shape }, value)
         {
             read.insert(name.clone(), value);
@@ -41,7 +47,9 @@ fn field(shape: Shape<'_>, value: &Value) -> Option<Value> {
         // Fields without a type of their own are lists that may come as one string: commands, entrypoints.
         Kind::Any => list(&text),
         Kind::Array if is_of_strings(shape, schema) => list(&text),
-        Kind::Array | Kind::Map | Kind::Object => go::typed(shape, serde_json::from_str(&text).ok()?, &mut None),
+        Kind::Array | Kind::Map | Kind::Object => {
+            go::typed(shape, serde_json::from_str(&text).ok()?, &mut Reading::that_ends_at_numbers())
+        }
         Kind::Null => None,
     }
 }
@@ -65,6 +73,9 @@ fn text(value: &Value) -> String {
 }
 
 fn list(text: &str) -> Option<Value> {
+    if text.is_empty() {
+        return None;
+    }
     match serde_json::from_str(text) {
         Ok(Value::Null) => Some(Value::Null),
         Ok(Value::Array(items)) if items.iter().all(Value::is_string) => Some(Value::Array(items)),
@@ -93,6 +104,7 @@ mod tests {
         ] {
             assert_eq!(list(&text(&given)), Some(kept), "{given}");
         }
+        assert_eq!(list(""), None);
     }
 
     #[test]

@@ -7,21 +7,36 @@ use serde_json::{Map, Value};
 use super::{Refused, Shape, kind};
 
 pub(super) fn object(shape: Shape<'_>, value: Value) -> Result<Map<String, Value>, Refused> {
-    let mut wrong = None;
-    match typed(shape, value, &mut wrong) {
-        _ if wrong.is_some() => Err(wrong.unwrap_or(Refused::Absent)),
-        Some(Value::Object(map)) => Ok(map),
+    let mut reading = Reading::default();
+    match (typed(shape, value, &mut reading), reading.wrong) {
+        (_, Some(wrong)) => Err(wrong),
+        (Some(Value::Object(map)), None) => Ok(map),
         _ => Ok(Map::new()),
+    }
+}
+
+/// How far the reading of a document has come.
+#[derive(Default)]
+pub(super) struct Reading {
+    /// The first value of a wrong type.
+    wrong: Option<Refused>,
+    /// Older daemons left off at a number in place of a text.
+    ends_at_numbers: bool,
+    ended: bool,
+}
+
+impl Reading {
+    pub(super) fn that_ends_at_numbers() -> Self {
+        Self { ends_at_numbers: true, ..Self::default() }
     }
 }
 
 /// The value as its place has it; `None` where nothing is to be set. A wrong type is noted, and the rest is read on,
 /// as Go did: who ignores the error has what was right.
-pub(super) fn typed(shape: Shape<'_>, value: Value, wrong: &mut Option<Refused>) -> Option<Value> {
+pub(super) fn typed(shape: Shape<'_>, value: Value, reading: &mut Reading) -> Option<Value> {
     let schema = shape.schema.resolve(shape.spec)?;
     let wanted = schema.kind.unwrap_or(Kind::Any);
-    let inner =
-        |schema: &Schema, value: Value, wrong: &mut Option<Refused>| typed(Shape { schema, ..shape }, value, wrong);
+    let inner = |schema: &Schema, value: Value, reading: &mut Reading| typed(Shape { schema, ..shape }, value, reading);
     match (wanted, value) {
         (_, Value::Null) => None,
         (Kind::Any, value) => Some(value),
@@ -31,36 +46,46 @@ pub(super) fn typed(shape: Shape<'_>, value: Value, wrong: &mut Option<Refused>)
         (Kind::Integer, Value::Number(number)) if number.is_i64() => Some(Value::Number(number)),
         (Kind::Array, Value::Array(items)) => {
             let element = schema.items.as_deref()?;
-            // What has the wrong type leaves the type's zero in its place.
-            Some(
-                items
-                    .into_iter()
-                    .map(|item| inner(element, item, wrong).unwrap_or_else(|| zero(Shape { schema: element, ..shape })))
-                    .collect(),
-            )
+            let mut read = Vec::new();
+            for item in items {
+                // What has the wrong type leaves the type's zero in its place.
+                let item = inner(element, item, reading);
+                read.push(item.unwrap_or_else(|| zero(Shape { schema: element, ..shape })));
+                if reading.ended {
+                    break;
+                }
+            }
+            Some(read.into())
         }
         (Kind::Map, Value::Object(map)) => {
             let element = schema.items.as_deref()?;
-            Some(
-                map.into_iter()
-                    .map(|(key, item)| (key, inner(element, item, wrong).unwrap_or(Value::Null)))
-                    .collect::<Map<_, _>>()
-                    .into(),
-            )
+            let mut read = Map::new();
+            for (key, item) in map {
+                let item = inner(element, item, reading);
+                if reading.ended {
+                    break;
+                }
+                read.insert(key, item.unwrap_or(Value::Null));
+            }
+            Some(read.into())
         }
         (Kind::Object, Value::Object(map)) => {
             let mut folded = Map::new();
             for (key, value) in map {
                 if let Some((name, variant)) = property(shape, schema, &key)
-                    && let Some(value) = inner(variant, value, wrong)
+                    && let Some(value) = inner(variant, value, reading)
                 {
                     folded.insert(name.to_owned(), value);
+                }
+                if reading.ended {
+                    break;
                 }
             }
             Some(folded.into())
         }
         (wanted, value) => {
-            wrong.get_or_insert(Refused::WrongType { found: kind(&value), wanted: go_type(wanted) });
+            reading.ended |= reading.ends_at_numbers && wanted == Kind::String && value.is_number();
+            reading.wrong.get_or_insert(Refused::WrongType { found: kind(&value), wanted: go_type(wanted) });
             None
         }
     }

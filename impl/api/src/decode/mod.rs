@@ -2,6 +2,7 @@
 //!
 //! There were two readers. Which one an endpoint has in a version, and the shape of its body, the spec says.
 
+mod depth;
 mod env;
 mod go;
 
@@ -47,6 +48,7 @@ pub(crate) fn object(decoder: Decoder, shape: Shape<'_>, bytes: &[u8]) -> Result
 pub(crate) fn document(bytes: &[u8]) -> Result<Value, Refused> {
     // Bytes that are no UTF-8 were replaced, not refused.
     let text = String::from_utf8_lossy(bytes);
+    let text = depth::cut(&text);
     let mut documents = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
     match documents.next() {
         None => Err(Refused::Absent),
@@ -95,6 +97,9 @@ mod tests {
         assert_eq!(document(b"  \n"), Err(Refused::Absent));
         assert_eq!(document(b"{\"a\":"), Err(Refused::Truncated));
         assert_eq!(document(b"sausage"), Err(Refused::NotJson('s')));
+        let deep = format!("{{\"a\":{}{}, \"b\": 1}}", "[".repeat(20_000), "]".repeat(20_000));
+        assert_eq!(document(deep.as_bytes()).unwrap()["b"], 1);
+        assert_eq!(document("[".repeat(20_000).as_bytes()), Err(Refused::Truncated));
         assert_eq!(document(b"{} trailing"), Ok(serde_json::json!({})));
     }
 }

@@ -15,7 +15,9 @@ pub(crate) async fn handle(call: Call) -> Answered {
     let (running, code) = match &exec.state {
         ExecState::Created => (false, 0),
         ExecState::Starting | ExecState::Running { .. } => (true, 0),
-        ExecState::Exited(Exit::NotStarted(_)) if call.version.has(Behaviour::ExecFailedExecutionIsOne) => (false, 1),
+        ExecState::Exited(Exit::NotStarted { .. }) if call.version.has(Behaviour::ExecFailedExecutionIsOne) => {
+            (false, 1)
+        }
         ExecState::Exited(exit) => (false, call.policy().exit_codes().code(exit)),
     };
     let mut container = view::full(&call, &Inspection { snapshot: exec.container.clone(), links: Vec::new() });

@@ -23,15 +23,15 @@ pub(crate) async fn handle(call: Call) -> Answered {
         before: None,
         size: false,
         filters: ListFilters::default(),
+        image_names: false,
         exit_codes: call.policy().exit_codes(),
     };
     let containers = call.api.0.engine.list(list).await.map_err(|error| call.refuse(error))?;
     let users: Vec<User> = containers
         .iter()
-        .map(|item| User {
-            container: item.snapshot.id,
-            image: item.snapshot.image,
-            running: item.snapshot.state.is_up(),
+        .filter_map(|item| {
+            let running = item.snapshot.state.is_up();
+            Some(User { container: item.snapshot.id, image: item.snapshot.image?, running })
         })
         .collect();
     let deleted = call.on_images(move |images| images.delete(&delete, &|| users.clone())).await?;

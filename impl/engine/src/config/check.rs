@@ -3,7 +3,7 @@
 //! The order is the daemons': the first mistake found is the one that a client hears of.
 
 use super::{ContainerConfig, EarlyLimits, HostConfig, PortBindings};
-use crate::Error;
+use crate::{Error, VolumeError, VolumePlace};
 
 /// Checks that some daemons made and others did not. All off: nothing is checked but name, image and command.
 #[derive(Clone, Debug, Default)]
@@ -27,18 +27,42 @@ pub struct CreateRules {
     pub host_config: bool,
     /// Volumes are made at the first start, not before.
     pub volumes_at_start: bool,
+    /// Where the data of volumes goes.
+    pub volume_place: VolumePlace,
+    /// A start's host configuration is kept before its volumes are looked at, which then fail the start and not the
+    /// request; that each bind has a source is looked at before.
+    pub host_config_kept_first: bool,
+    /// Binds are read as the oldest daemons read them: a lone path is a destination without a source, and the root is
+    /// refused at once, not where it is mounted.
+    pub oldest_binds: bool,
     /// Two binds at one path are refused.
     pub volumes_once: bool,
     /// A volume over a file of the image is refused.
     pub volume_over_file: bool,
     /// Modes of binds other than `ro` and `rw` are refused.
     pub bind_mode: bool,
-    /// A container to share the IPC namespace with must run already.
-    pub ipc_target_runs: bool,
+    /// What a container to share the IPC namespace with must be at create.
+    pub ipc_target: IpcTarget,
+    /// The daemon's log options stand in a configuration that asks for no driver even where there are none.
+    pub default_log_options_empty: bool,
+    /// A container can be made of nothing.
+    pub image_may_be_empty: bool,
     /// A link must have an alias.
     pub link_alias: bool,
     /// An empty entrypoint is as none.
     pub empty_entrypoint_is_none: bool,
+}
+
+/// What a container to share the IPC namespace with must be when one that shares it is created.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IpcTarget {
+    /// It is looked for at start only.
+    #[default]
+    Anything,
+    /// It exists.
+    There,
+    /// It runs.
+    Running,
 }
 
 impl CreateRules {
@@ -59,6 +83,15 @@ impl CreateRules {
             return Err(Error::BlkioWeight);
         }
         Ok(())
+    }
+
+    /// What is looked at before a host configuration is kept, where its volumes are looked at after.
+    pub(crate) fn check_bind_sources(&self, host: &HostConfig) -> Result<(), Error> {
+        let sourceless = |bind: &&String| bind.split(':').next().is_none_or(str::is_empty);
+        match host.binds.iter().flatten().find(sourceless) {
+            Some(_) if self.host_config_kept_first => Err(Error::Volume(VolumeError::NoSource)),
+            _ => Ok(()),
+        }
     }
 
     fn check_limits(&self, limits: &EarlyLimits) -> Result<(), Error> {
@@ -96,25 +129,13 @@ pub(crate) fn check_security_options(options: &[String]) -> Result<(), Error> {
     }
 }
 
+/// The container's ports are numbers. Those of the host are looked at when they are published.
 fn check_ports(bindings: Option<&PortBindings>) -> Result<(), Error> {
-    for (port, bindings) in bindings.into_iter().flatten() {
-        let number = port.split('/').next().unwrap_or_default();
-        if number.parse::<u16>().is_err() {
-            return Err(Error::PortMalformed(number.to_owned()));
-        }
-        for host_port in bindings.iter().flatten().map(|binding| binding.host_port.as_str()) {
-            let well = match host_port.split_once('-') {
-                None => host_port.is_empty() || host_port.parse::<u16>().is_ok(),
-                Some((from, to)) => {
-                    matches!((from.parse::<u16>(), to.parse::<u16>()), (Ok(from), Ok(to)) if from <= to)
-                }
-            };
-            if !well {
-                return Err(Error::PortMalformed(host_port.to_owned()));
-            }
-        }
+    let numbers = bindings.into_iter().flatten().map(|(port, _)| port.split('/').next().unwrap_or_default());
+    match numbers.into_iter().find(|number| number.parse::<u16>().is_err()) {
+        Some(number) => Err(Error::PortMalformed(number.to_owned())),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -167,13 +188,9 @@ mod tests {
     }
 
     #[test]
-    fn ports_are_numbers_and_host_ports_may_be_ranges() {
-        let bind = |port: &str, host: &str| {
-            let binding = super::super::PortBinding { host_ip: String::new(), host_port: host.into() };
-            check_ports(Some(&PortBindings::from([(port.to_owned(), Some(vec![binding]))])))
-        };
-        assert!(bind("80/tcp", "").is_ok() && bind("80", "8000-8002").is_ok());
-        assert!(matches!(bind("8000-8002/tcp", ""), Err(Error::PortMalformed(text)) if text == "8000-8002"));
-        assert!(matches!(bind("80/tcp", "x"), Err(Error::PortMalformed(_))));
+    fn ports_of_the_container_are_numbers() {
+        let bind = |port: &str| check_ports(Some(&PortBindings::from([(port.to_owned(), None)])));
+        assert!(bind("80/tcp").is_ok() && bind("80").is_ok());
+        assert!(matches!(bind("8000-8002/tcp"), Err(Error::PortMalformed(text)) if text == "8000-8002"));
     }
 }

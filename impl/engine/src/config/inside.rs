@@ -30,6 +30,30 @@ pub struct InsideRules {
     pub files_follow_root: bool,
     /// The hosts file knows a linked container by its own name and host name, too, not by the alias alone.
     pub linked_by_all_names: bool,
+    /// The resolver file is there before the network is asked for, so that a start that fails of it has one.
+    pub resolver_first: bool,
+    /// A container that shares another's network has its `/etc/hostname`, too.
+    pub hostname_file_shared: bool,
+    /// A network mode that was left open is told from the first start on.
+    pub network_mode_told: bool,
+    /// A network mode that nobody knows fails when the network is asked for, not after.
+    pub network_mode_first: bool,
+    /// Without a network there are no files that tell of one.
+    pub no_files_without_network: bool,
+    /// Links need an address of the container's own.
+    pub links_need_address: bool,
+    /// Host ports that cannot be read are as none; newer daemons refuse them.
+    pub host_ports_lenient: bool,
+    /// Host addresses that cannot be read are refused, not as none.
+    pub host_address_checked: bool,
+    /// Bindings of larger host ports are made first, not in the order they came.
+    pub larger_ports_first: bool,
+    /// The interface takes multicast packets.
+    pub multicast: bool,
+    /// Packets that the interface queues.
+    pub transmit_queue: u32,
+    /// The interface's hardware address is the kernel's choice, not made of the address.
+    pub mac_left_to_kernel: bool,
     /// Name servers at loopback addresses are kept in `resolv.conf`.
     pub loopback_nameservers: bool,
     /// Ports that name no host port come from 49153 upwards, not from 32768.
@@ -55,6 +79,18 @@ impl Default for InsideRules {
             volumes_first: true,
             files_follow_root: true,
             linked_by_all_names: true,
+            resolver_first: false,
+            hostname_file_shared: true,
+            network_mode_told: true,
+            network_mode_first: true,
+            no_files_without_network: true,
+            links_need_address: false,
+            host_ports_lenient: false,
+            host_address_checked: false,
+            larger_ports_first: true,
+            multicast: true,
+            transmit_queue: 0,
+            mac_left_to_kernel: false,
             loopback_nameservers: false,
             high_ephemeral_ports: false,
             first_address: 1,

@@ -9,7 +9,7 @@ mod host;
 mod inside;
 mod merge;
 
-pub use check::CreateRules;
+pub use check::{CreateRules, IpcTarget};
 pub use container::{ContainerConfig, EarlyLimits};
 pub use host::{Device, HostConfig, KeyValue, LogConfig, PortBinding, PortBindings, RestartPolicy, Ulimit};
 pub use inside::InsideRules;

@@ -76,7 +76,7 @@ impl Engine {
         merge(&mut config, &definition.config, false);
         let json = |config: &ContainerConfig| serde_json::to_value(config).unwrap_or_default();
         let new = NewImage {
-            parent: Some(definition.image),
+            parent: definition.image,
             comment: command.comment,
             author: command.author,
             docker_version: command.docker_version,

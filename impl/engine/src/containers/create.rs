@@ -1,13 +1,13 @@
 //! `create`: a container from an image and a configuration.
 
 use crate::chores::blocking;
-use crate::config::{ContainerConfig, CreateRules, HostConfig, InsideRules, check_security_options, merge};
+use crate::config::{ContainerConfig, CreateRules, HostConfig, InsideRules, IpcTarget, check_security_options, merge};
 use crate::container::{Body, Container, Definition, Phase, volume_records};
 use crate::events::Action;
 use crate::restart_policy::RetryCounting;
 use crate::snapshot::Volume;
 use crate::undo::Undo;
-use crate::{Engine, Error, Lookup, Target, names, volumes};
+use crate::{Engine, Error, Lookup, StartFailure, Target, names, volumes};
 use drydock_core::{Id, Name, NameGrammar, Timestamp, fault};
 use drydock_images::Image;
 use std::collections::BTreeMap;
@@ -67,41 +67,52 @@ impl Engine {
             return Err(Error::ShuttingDown);
         }
         command.rules.check(Some(&command.config), &command.host_config)?;
-        self.fill_log_config(&mut command.host_config);
-        let image = self.0.images.find(&command.config.image)?;
-        let warnings = merge_image(&mut command, &image);
+        self.fill_log_config(&mut command.host_config, &command.rules);
+        // Without an image a container is made of nothing.
+        let image = match command.config.image.as_str() {
+            "" if command.rules.image_may_be_empty => None,
+            reference => Some(self.0.images.find(reference)?),
+        };
+        let warnings = image.as_ref().map_or_else(Vec::new, |image| merge_image(&mut command, image));
+        let image = image.map(|image| image.id);
         let (path, args) = program(&command.config)?;
         let id = Id::random();
+        self.check_ipc_target(&command)?;
         let claim = self.claim_name(command.name.as_deref(), command.name_grammar, id)?;
         if command.config.hostname.is_empty() {
             command.config.hostname = id.short();
         }
         let mut definition = Definition {
             name: claim.name().clone(),
+            renamed: false,
             created: Timestamp::now(),
             path,
             args: args.into(),
             config: Arc::new(command.config),
             host_config: Arc::new(command.host_config),
-            image: image.id,
+            image,
             volumes: None,
             remake_volumes: false,
             links: BTreeMap::new(),
             retry_counting: command.retry_counting,
             inside: command.inside,
         };
+        if command.rules.host_config && command.rules.host_config_kept_first {
+            command.rules.check_bind_sources(&definition.host_config)?;
+            self.apply_host_config(&mut definition, &command.rules)?;
+        }
         let plan = if command.rules.volumes_at_start {
             None
         } else {
             let (config, host) = (&definition.config, &definition.host_config);
-            Some(volumes::Plan::new(self, config, host, None, &command.rules)?)
+            Some(volumes::Plan::new(self, config, host, None, &command.rules).map_err(Error::Volume)?)
         };
-        if command.rules.host_config {
+        if command.rules.host_config && !command.rules.host_config_kept_first {
             self.apply_host_config(&mut definition, &command.rules)?;
         }
         let engine = self.clone();
         let rules = command.rules;
-        let (volumes, undo) = blocking(move || engine.make_files(id, image.id, plan, &rules)).await?;
+        let (volumes, undo) = blocking(move || engine.make_files(id, image, plan, &rules)).await?;
         let new_volumes = match volumes {
             None => Vec::new(),
             Some((volumes, new)) => {
@@ -122,6 +133,23 @@ impl Engine {
         }
         self.tell(&container, Action::Create);
         Ok(Created { id, warnings })
+    }
+
+    /// A container whose IPC namespace is to be shared is looked for where the daemons did, to inherit its labels.
+    fn check_ipc_target(&self, command: &Create) -> Result<(), Error> {
+        let host = &command.host_config;
+        let Some(name) = host.ipc_mode.strip_prefix("container:").filter(|name| !name.is_empty()) else {
+            return Ok(());
+        };
+        if host.security_opt.is_some() || command.rules.ipc_target == IpcTarget::Anything {
+            return Ok(());
+        }
+        let target = self.find(&Target::new(name, Lookup::NameFirst));
+        let target = target.map_err(|_| StartFailure::IpcTargetMissing(name.to_owned()))?;
+        if command.rules.ipc_target == IpcTarget::Running && target.view().state.running().is_none() {
+            return Err(StartFailure::IpcTargetNotRunning(name.to_owned()).into());
+        }
+        Ok(())
     }
 
     /// The asked-for name, or one that is free.
@@ -145,9 +173,12 @@ impl Engine {
     }
 
     /// The daemon's log driver for who asks for none.
-    pub(crate) fn fill_log_config(&self, host_config: &mut HostConfig) {
+    pub(crate) fn fill_log_config(&self, host_config: &mut HostConfig, rules: &CreateRules) {
         if host_config.log_config.driver.is_empty() {
             host_config.log_config = self.0.settings.log_config.clone();
+            if rules.default_log_options_empty {
+                host_config.log_config.config.get_or_insert_default();
+            }
         }
     }
 
@@ -174,12 +205,12 @@ impl Engine {
     fn make_files(
         &self,
         id: Id,
-        image: Id,
+        image: Option<Id>,
         plan: Option<volumes::Plan>,
         rules: &CreateRules,
     ) -> Result<(Option<(BTreeMap<String, Volume>, Vec<Id>)>, Undo), Error> {
         let mut undo = Undo::default();
-        let chain = self.0.images.chain(image)?;
+        let chain = image.map(|image| self.0.images.chain(image)).transpose()?.unwrap_or_default();
         let rootfs = self.0.images.layers().create_rootfs(id, &chain)?;
         let remove = rootfs.clone();
         undo.push(move || drop(remove.remove()));

@@ -103,7 +103,7 @@ impl Engine {
             }
             body.stopping = true;
             if matches!(body.phase, Phase::Waiting(..)) {
-                self.stop_waiting(&container, &mut body);
+                self.stop_waiting(&container, &mut body).await;
             }
         }
         self.tell(&container, Action::Kill(command.signal));

@@ -5,7 +5,9 @@ use crate::container::Container;
 use crate::snapshot::{Sizes, Snapshot};
 use crate::state::{ExitCodes, State};
 use crate::{Engine, Error, Target};
+use drydock_core::Id;
 use regex::Regex;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// List containers.
@@ -23,6 +25,8 @@ pub struct List {
     pub size: bool,
     /// What else they must be.
     pub filters: ListFilters,
+    /// Tell what images are called now.
+    pub image_names: bool,
     /// Codes that the `exited` filter compares with.
     pub exit_codes: ExitCodes,
 }
@@ -30,11 +34,15 @@ pub struct List {
 /// What listed containers must be; an empty list asks nothing.
 #[derive(Clone, Debug, Default)]
 pub struct ListFilters {
-    /// Exit code of a container that does not run; implies `all`. One that never ran has 0.
+    /// Exit code of a container that does not run. One that never ran has 0.
     pub exited: Vec<i32>,
+    /// Exit codes let containers through that run.
+    pub exited_lets_running_through: bool,
     /// `running`, `paused`, `restarting`, `exited`.
     pub status: Vec<String>,
-    /// A status filter implies `all`.
+    /// How they are compared.
+    pub status_match: StatusMatch,
+    /// The status `exited` implies `all`.
     pub status_implies_all: bool,
     /// Regular expressions over `/NAME`; malformed ones match nothing.
     pub name: Vec<String>,
@@ -44,6 +52,16 @@ pub struct ListFilters {
     pub label: Vec<String>,
 }
 
+/// How statuses of a filter are compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StatusMatch {
+    /// Each must be the container's, in whatever case.
+    Each,
+    /// One of them must match as a regular expression; malformed ones match nothing.
+    #[default]
+    Pattern,
+}
+
 /// A container in a list.
 #[derive(Clone, Debug)]
 pub struct ListItem {
@@ -51,6 +69,8 @@ pub struct ListItem {
     pub snapshot: Arc<Snapshot>,
     /// Other names, that linking containers know it by: `/PARENT/ALIAS`.
     pub linked_as: Vec<String>,
+    /// The first name that its image has now.
+    pub image_name: Option<String>,
     /// Its sizes, when asked for.
     pub sizes: Option<Sizes>,
 }
@@ -74,9 +94,12 @@ impl Engine {
             let view = container.view();
             ((all || view.state.is_up()) && filters.let_through(&view)).then_some((container, view))
         });
+        let mut names: HashMap<Id, Option<String>> = HashMap::new();
+        let mut image_name = |image: Id| names.entry(image).or_insert_with(|| self.0.images.first_name(image)).clone();
         let has_links = self.0.registry.has_links();
         let items = chosen.take(limit.unwrap_or(usize::MAX)).map(|(container, snapshot)| ListItem {
             linked_as: if has_links { self.linked_as(&container) } else { Vec::new() },
+            image_name: snapshot.image.filter(|_| command.image_names).and_then(&mut image_name),
             snapshot,
             sizes: None,
         });
@@ -103,7 +126,8 @@ impl Engine {
     /// What a container wrote, and what it has in all. Walks its files.
     fn sizes(&self, snapshot: &Snapshot) -> Result<Sizes, Error> {
         let writable = self.0.images.layers().rootfs(snapshot.id)?.size()?;
-        let image = self.0.images.inspect(&snapshot.image.to_string()).map_or(0, |image| image.virtual_size);
+        let image = snapshot.image.and_then(|image| self.0.images.inspect(&image.to_string()).ok());
+        let image = image.map_or(0, |image| image.virtual_size);
         let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
         Ok(Sizes { writable: signed(writable), root: signed(writable.saturating_add(image)) })
     }
@@ -118,6 +142,7 @@ struct Filters<'a> {
     exit_codes: ExitCodes,
     names: Vec<Regex>,
     ids: Vec<Regex>,
+    statuses: Vec<Regex>,
     imply_all: bool,
 }
 
@@ -130,8 +155,8 @@ impl<'a> Filters<'a> {
             exit_codes: command.exit_codes,
             names: compile(&filters.name),
             ids: compile(&filters.id),
-            imply_all: filters.status_implies_all
-                && (!filters.exited.is_empty() || filters.status.iter().any(|status| status == "exited")),
+            statuses: compile(&filters.status),
+            imply_all: filters.status_implies_all && filters.status.iter().any(|status| status == "exited"),
         }
     }
 
@@ -141,7 +166,7 @@ impl<'a> Filters<'a> {
             wanted.is_empty() || compiled.iter().any(|regex| regex.is_match(text))
         };
         self.let_exit_through(view)
-            && (filters.status.is_empty() || filters.status.iter().any(|status| status == view.state.word()))
+            && self.let_status_through(view.state.word())
             && (filters.name.is_empty() || matches(&filters.name, &self.names, &format!("/{}", view.name)))
             && (filters.id.is_empty() || matches(&filters.id, &self.ids, &view.id.to_string()))
             && filters.label.iter().all(|label| has_label(view, label))
@@ -149,7 +174,18 @@ impl<'a> Filters<'a> {
 
     fn let_exit_through(&self, view: &Snapshot) -> bool {
         let code = view.state.exited().map_or(0, |exited| self.exit_codes.code(&exited.how));
-        self.filters.exited.is_empty() || (!view.state.is_up() && self.filters.exited.contains(&code))
+        let (filters, up) = (self.filters, view.state.is_up());
+        filters.exited.is_empty()
+            || if up { filters.exited_lets_running_through } else { filters.exited.contains(&code) }
+    }
+
+    fn let_status_through(&self, word: &str) -> bool {
+        match self.filters.status_match {
+            StatusMatch::Each => self.filters.status.iter().all(|status| status.eq_ignore_ascii_case(word)),
+            StatusMatch::Pattern => {
+                self.filters.status.is_empty() || self.statuses.iter().any(|regex| regex.is_match(word))
+            }
+        }
     }
 }
 
@@ -169,7 +205,8 @@ impl State {
             Self::Running(_) => "running",
             Self::Paused(_) => "paused",
             Self::Restarting(_) => "restarting",
-            Self::Created | Self::Exited(_) | Self::Dead(_) => "exited",
+            Self::Dead(_) => "dead",
+            Self::Created | Self::Exited(_) => "exited",
         }
     }
 }

@@ -29,7 +29,7 @@ pub use copy::Copy;
 pub use create::{Create, Created, Warning};
 pub use inspect::Inspection;
 pub use kill::{Kill, Signal};
-pub use list::{List, ListFilters, ListItem};
+pub use list::{List, ListFilters, ListItem, StatusMatch};
 pub use logs::{LogStream, Logs, Tail};
 pub use remove::{Remove, RemoveLink};
 pub use rename::Rename;

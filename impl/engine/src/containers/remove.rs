@@ -6,7 +6,7 @@ use crate::containers::Signal;
 use crate::events::Action;
 use crate::snapshot::Volume;
 use crate::store::{Change, Table};
-use crate::{Engine, Error, Lookup, Target};
+use crate::{Engine, Error, Lookup, Target, VolumePlace};
 use drydock_core::Id;
 use std::fs;
 use std::path::PathBuf;
@@ -123,7 +123,8 @@ impl Engine {
             Err(drydock_layers::Error::NoSuchRootfs { .. }) => {}
             Err(error) => told("root file system", &error),
         }
-        let volumes = volumes.iter().map(|volume| crate::volumes::directory(&self.0.settings.root, *volume));
+        let root = &self.0.settings.root;
+        let volumes = volumes.iter().flat_map(|id| VolumePlace::ALL.map(|place| place.directory(root, *id)));
         let directories: Vec<PathBuf> = std::iter::once(self.container_dir(id)).chain(volumes).collect();
         for directory in directories {
             match fs::remove_dir_all(&directory) {
@@ -154,7 +155,8 @@ impl Engine {
     }
 }
 
-/// The id of a volume whose data is ours: its directory's name.
+/// The id of a volume whose data is ours: the name of its directory.
 fn volume_id(volume: &Volume) -> Option<Id> {
-    volume.source.parent()?.file_name()?.to_str()?.parse().ok()
+    let names = volume.source.ancestors().take(2).filter_map(|path| path.file_name()?.to_str());
+    names.filter_map(|name| name.parse().ok()).next()
 }

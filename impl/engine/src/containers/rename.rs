@@ -30,12 +30,14 @@ impl Engine {
         let name = Name::parse(&command.name, command.name_grammar).map_err(|error| Error::NameMalformed(error.0))?;
         let claim = self.0.registry.claim(name, container.id)?;
         let old = std::mem::replace(&mut body.definition.name, claim.name().clone());
+        let renamed_before = std::mem::replace(&mut body.definition.renamed, true);
         let recorded = match body.definition_record(container.id) {
             Ok(record) => self.0.store.commit(vec![record]).await,
             Err(error) => Err(error),
         };
         if let Err(error) = recorded {
             body.definition.name = old;
+            body.definition.renamed = renamed_before;
             return Err(error);
         }
         self.0.registry.rename(&old, claim);

@@ -58,7 +58,7 @@ impl Engine {
                 Phase::Running(live) => live.signal(signal).await?,
                 Phase::Waiting(..) => {
                     body.stopping = true;
-                    self.stop_waiting(container, &mut body);
+                    self.stop_waiting(container, &mut body).await;
                     return Ok(());
                 }
                 _ => return Ok(()),

@@ -187,7 +187,9 @@ impl ExecSession {
             Err(error) => Err(refusal(error)),
         };
         if let Err(failure) = &result {
-            self.exec.state.send_replace(ExecState::Exited(Exit::NotStarted(failure.clone())));
+            self.exec
+                .state
+                .send_replace(ExecState::Exited(Exit::NotStarted { failure: failure.clone(), before: None }));
         }
         self.engine.record_exec(&self.exec);
         Ok(result?)

@@ -25,10 +25,15 @@ impl Engine {
         };
         let oom = live.facts.oom_killed;
         let exited = Exited { how: how.clone(), started_at: live.facts.started_at, finished_at: at, oom_killed: oom };
+        let mut live = *live;
         self.rest(container, &mut body, exited);
-        body.network = Arc::default();
+        // Between two runs a container stays where it is in the network.
+        match &mut body.phase {
+            Phase::Waiting(_, _, kept) => *kept = live.network.take(),
+            _ => body.network = Arc::default(),
+        }
         self.forget_execs(&mut body);
-        let ports = self.take_apart(container, &mut body, *live, &how);
+        let ports = self.take_apart(container, &mut body, live, &how);
         container.publish(&body);
         // A port that is free again is part of the exit: the next start may want it.
         ports.await;
@@ -52,15 +57,19 @@ impl Engine {
             false => body.restarts.after_exit(policy, counting, well, ran),
         };
         body.phase = match delay {
-            Some(delay) => Phase::Waiting(exited, self.begin_after(container, delay)),
+            Some(delay) => Phase::Waiting(exited, self.begin_after(container, delay), None),
             None => Phase::Exited(exited),
         };
     }
 
     /// Waiting → Exited, at a client's wish.
-    pub(crate) fn stop_waiting(&self, container: &Container, body: &mut Body) {
+    pub(crate) async fn stop_waiting(&self, container: &Container, body: &mut Body) {
         match body.phase.take() {
-            Phase::Waiting(exited, _) => body.phase = Phase::Exited(exited),
+            Phase::Waiting(exited, _, kept) => {
+                body.phase = Phase::Exited(exited);
+                body.network = Arc::default();
+                blocking(move || drop(kept)).await;
+            }
             other => body.phase = other,
         }
         container.publish(body);

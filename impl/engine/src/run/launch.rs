@@ -1,23 +1,24 @@
 //! Putting everything in place for a run, and starting its shim.
 //!
 //! Blocking parts run together on one thread; whatever they make is in [`Undo`] or in a guard until the shim answered.
+//! What a start leaves in the container even if it fails is in its [`Attempt`]: clients see how far it came.
 
+use super::place::Placed;
 use super::shim::{Shim, ShimError, ShimEvents};
 use super::spec::{Prepared, environment};
 use crate::chores::blocking;
-use crate::config::HostConfig;
+use crate::config::CreateRules;
 use crate::container::{Container, Definition};
 use crate::containers::EarlyClient;
 use crate::links::Link;
 use crate::snapshot::HostFiles;
 use crate::undo::Undo;
-use crate::{Engine, Error, Lookup, StartFailure, Target};
+use crate::{Engine, Error, Lookup, StartFailure, Target, volumes};
 use drydock_core::{Id, Timestamp, fault};
-use drydock_network::{Attachment, Bridged, HostPort, Hosts, Mode, Port, PortRange, Protocol, Publish, ResolvConf};
+use drydock_network::Attachment;
 use drydock_shim_protocol::{Answer, ContainerSpec, Failure, Log, Namespace, Namespaces, Refusal, Request};
 use std::fs;
 use std::io;
-use std::net::IpAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -31,22 +32,36 @@ pub(super) struct Launched {
     pub(super) at: Timestamp,
     pub(super) network: Option<Attachment>,
     pub(super) namespace: drydock_network::Namespace,
-    pub(super) files: HostFiles,
     pub(super) dir: PathBuf,
 }
 
-/// What a run takes over from other containers, found before anything is made.
-pub(super) struct Shared {
-    network: Option<SharedNetwork>,
-    ipc: Namespace,
-    links: Vec<Link>,
+/// What a start makes of its container, whether it goes well or not.
+pub(super) struct Attempt {
+    /// As the container was, with what was found out: its host name, its network, its volumes.
+    pub(super) definition: Definition,
+    /// The files that are there so far.
+    pub(super) files: HostFiles,
+    /// A place in the network that it has already.
+    pub(super) network: Option<Attachment>,
+    /// Volumes that were made.
+    pub(super) new_volumes: Vec<Id>,
+    /// Removes them.
+    pub(super) volumes: Undo,
 }
 
-struct SharedNetwork {
-    namespace: drydock_network::Namespace,
-    files: HostFiles,
-    hostname: String,
-    domainname: String,
+/// What a run takes over from other containers. What is wrong with it is told when its turn has come.
+pub(super) struct Shared {
+    pub(super) network: Result<Option<SharedNetwork>, StartFailure>,
+    ipc: Result<Namespace, StartFailure>,
+    pub(super) links: Result<Vec<Link>, StartFailure>,
+}
+
+/// The network of another container.
+pub(super) struct SharedNetwork {
+    pub(super) namespace: drydock_network::Namespace,
+    pub(super) files: HostFiles,
+    pub(super) hostname: String,
+    pub(super) domainname: String,
 }
 
 /// Everything in place, and a shim that waits for its container.
@@ -57,32 +72,44 @@ struct Ready {
     mount: drydock_layers::Mount,
     network: Option<Attachment>,
     namespace: drydock_network::Namespace,
-    files: HostFiles,
     dir: PathBuf,
     undo: Undo,
 }
 
 impl Engine {
-    /// Begins a run. `definition` may be changed where the run's network decides (host name).
-    /// `clients` are attached before the first byte of output.
+    /// Begins a run. `rules` say how volumes are made that the container does not have yet; `clients` are attached
+    /// before the first byte of output.
     pub(super) async fn launch(
         &self,
         container: &Container,
-        definition: &mut Definition,
+        mut attempt: Attempt,
+        rules: Option<CreateRules>,
+        clients: Vec<EarlyClient>,
+    ) -> (Attempt, Result<Launched, StartFailure>) {
+        let id = container.id;
+        let shared = self.shared(container, &attempt.definition).await;
+        let engine = self.clone();
+        let (attempt, ready) = blocking(move || {
+            let ready = engine.prepare(id, &mut attempt, shared, rules.as_ref());
+            (attempt, ready)
+        })
+        .await;
+        let launched = match ready {
+            Ok(ready) => self.set_off(id, &attempt.definition, ready, clients).await,
+            Err(failure) => Err(failure),
+        };
+        (attempt, launched)
+    }
+
+    /// Starts what is ready.
+    async fn set_off(
+        &self,
+        id: Id,
+        definition: &Definition,
+        ready: Ready,
         clients: Vec<EarlyClient>,
     ) -> Result<Launched, StartFailure> {
-        let id = container.id;
-        let shared = self.shared(container, definition).await?;
-        if let Some(network) = &shared.network {
-            let config = std::sync::Arc::make_mut(&mut definition.config);
-            config.hostname.clone_from(&network.hostname);
-            config.domainname.clone_from(&network.domainname);
-        } else if definition.host_config.network_mode == "host" {
-            take_hosts_name(definition);
-        }
-        let (engine, copy) = (self.clone(), definition.clone());
-        let Ready { socket, child, spec, mount, network, namespace, files, dir, undo } =
-            blocking(move || engine.prepare(id, &copy, shared)).await?;
+        let Ready { socket, child, spec, mount, network, namespace, dir, undo } = ready;
         // The child is a zombie until its connection ends; then it is reaped.
         let (shim, events) = Shim::new(socket).map_err(|error| step("shim", &error))?;
         reap(child, shim.over());
@@ -95,7 +122,7 @@ impl Engine {
         match started {
             Ok((pid, at)) => {
                 undo.keep();
-                Ok(Launched { shim, events, pid, at, network, namespace, files, dir })
+                Ok(Launched { shim, events, pid, at, network, namespace, dir })
             }
             Err(failure) => {
                 if shim.done(Request::Shutdown).await.is_err() {
@@ -104,103 +131,138 @@ impl Engine {
                 }
                 drop(shim);
                 blocking(move || drop((network, undo))).await;
-                Err(failure)
+                Err(match failure {
+                    StartFailure::Run(Failure::Hostname(_)) => StartFailure::Hostname(definition.full_hostname()),
+                    failure => failure,
+                })
             }
         }
     }
 
     /// What other containers give: their namespaces and addresses. They must run.
-    async fn shared(&self, container: &Container, definition: &Definition) -> Result<Shared, StartFailure> {
-        let host = &definition.host_config;
-        let links = self.links(container, &definition.name)?;
-        let network = match host.network_mode.strip_prefix("container:") {
-            None => None,
-            Some(name) => {
-                let other = self.sharing(name)?;
-                let view = other.view();
-                let not_running = || StartFailure::NetworkTargetNotRunning(name.to_owned());
-                let body = other.lock().await.map_err(|_| not_running())?;
-                let live = body.phase.live().ok_or_else(not_running)?;
-                Some(SharedNetwork {
-                    namespace: live.namespace.clone(),
-                    files: (*body.files).clone(),
-                    hostname: view.config.hostname.clone(),
-                    domainname: view.config.domainname.clone(),
-                })
-            }
-        };
-        let ipc = match host.ipc_mode.as_str() {
-            "host" => Namespace::Host,
-            mode => match mode.strip_prefix("container:") {
-                None => Namespace::New,
-                Some(name) => {
-                    let view = self.sharing(name)?.view();
-                    let not_running = || StartFailure::IpcTargetNotRunning(name.to_owned());
-                    let pid = view.state.running().ok_or_else(not_running)?.pid;
-                    Namespace::Path(format!("/proc/{pid}/ns/ipc").into())
-                }
-            },
-        };
-        Ok(Shared { network, ipc, links })
+    async fn shared(&self, container: &Container, definition: &Definition) -> Shared {
+        Shared {
+            network: self.shared_network(definition).await,
+            ipc: self.shared_ipc(definition),
+            links: self.links(container, &definition.name),
+        }
     }
 
-    fn sharing(&self, name: &str) -> Result<std::sync::Arc<Container>, StartFailure> {
+    async fn shared_network(&self, definition: &Definition) -> Result<Option<SharedNetwork>, StartFailure> {
+        let Some(name) = definition.host_config.network_mode.strip_prefix("container:") else { return Ok(None) };
+        let other = self.sharing(name, StartFailure::SharedMissing)?;
+        let view = other.view();
+        let not_running = || StartFailure::NetworkTargetNotRunning(name.to_owned());
+        let body = other.lock().await.map_err(|_| not_running())?;
+        let live = body.phase.live().ok_or_else(not_running)?;
+        Ok(Some(SharedNetwork {
+            namespace: live.namespace.clone(),
+            files: (*body.files).clone(),
+            hostname: view.config.hostname.clone(),
+            domainname: view.config.domainname.clone(),
+        }))
+    }
+
+    fn shared_ipc(&self, definition: &Definition) -> Result<Namespace, StartFailure> {
+        let mode = definition.host_config.ipc_mode.as_str();
+        let Some(name) = mode.strip_prefix("container:") else {
+            return Ok(if mode == "host" { Namespace::Host } else { Namespace::New });
+        };
+        let view = self.sharing(name, StartFailure::IpcTargetMissing)?.view();
+        let not_running = || StartFailure::IpcTargetNotRunning(name.to_owned());
+        let pid = view.state.running().ok_or_else(not_running)?.pid;
+        Ok(Namespace::Path(format!("/proc/{pid}/ns/ipc").into()))
+    }
+
+    fn sharing(
+        &self,
+        name: &str,
+        missing: fn(String) -> StartFailure,
+    ) -> Result<std::sync::Arc<Container>, StartFailure> {
         if name.is_empty() {
             return Err(StartFailure::SharedEmpty);
         }
-        let target = Target::new(name, Lookup::NameFirst);
-        self.find(&target).map_err(|_| StartFailure::SharedMissing(name.to_owned()))
+        self.find(&Target::new(name, Lookup::NameFirst)).map_err(|_| missing(name.to_owned()))
     }
 
-    /// Makes all that the shim needs, and the shim.
-    fn prepare(&self, id: Id, definition: &Definition, shared: Shared) -> Result<Ready, StartFailure> {
+    /// Makes all that the shim needs, and the shim. The order is the daemons': the first thing that is wrong is what a
+    /// client hears of.
+    fn prepare(
+        &self,
+        id: Id,
+        attempt: &mut Attempt,
+        shared: Shared,
+        rules: Option<&CreateRules>,
+    ) -> Result<Ready, StartFailure> {
         let mut undo = Undo::default();
-        let host = &definition.host_config;
         let dir = self.0.settings.runtime_dir.join(id.to_string());
         make_dir(&dir).map_err(|error| step("runtime directory", &error))?;
         let remove = dir.clone();
         undo.push(move || drop(fs::remove_dir_all(remove)));
-        let log = self.log(id, definition)?;
-        let network = match &shared.network {
-            Some(_) => None,
-            None => Some(self.0.network.attach(&id, &network_mode(definition)?).map_err(network_failure)?),
-        };
+        let Shared { network, ipc: shared_ipc, links } = shared;
+        let known_links = links.as_deref().unwrap_or_default();
+        let Placed { network, namespace } = self.place(id, attempt, network, known_links)?;
         fault::point("engine.start.network").map_err(|error| step("network", &error))?;
-        let namespace = match (&shared.network, &network) {
-            (Some(shared), _) => shared.namespace.clone(),
-            (None, Some(own)) => own.namespace().clone(),
-            (None, None) => drydock_network::Namespace::Host,
-        };
-        let files = match &shared.network {
-            Some(shared) => HostFiles { log: log.path.clone(), ..shared.files.clone() },
-            None => self.host_files(id, definition, network.as_ref(), &shared.links, &log)?,
-        };
         let mount = self.mount_rootfs(id, &mut undo)?;
         fault::point("engine.start.rootfs").map_err(|error| step("rootfs", &error))?;
+        if let Some(rules) = rules {
+            self.volumes_of_start(id, attempt, rules)?;
+        }
+        let links = links?;
+        let has_address = network.as_ref().is_some_and(|network| network.record().endpoint.is_some());
+        if let (Some(link), false, true) = (links.first(), has_address, attempt.definition.inside.links_need_address) {
+            return Err(StartFailure::LinkWithoutAddress(link.alias().to_owned()));
+        }
+        super::place::check_mode(&attempt.definition)?;
+        let ipc = shared_ipc?;
+        let definition = &attempt.definition;
+        let host = &definition.host_config;
         let own_namespace = |mode: &str| if mode == "host" { Namespace::Host } else { Namespace::New };
         let namespaces = Namespaces {
             pid: own_namespace(&host.pid_mode),
-            ipc: shared.ipc,
+            ipc,
             uts: own_namespace(&host.uts_mode),
             network: match &namespace {
                 drydock_network::Namespace::Host => Namespace::Host,
                 drydock_network::Namespace::Path(path) => Namespace::Path(path.clone()),
             },
         };
-        let links: Vec<String> = shared.links.iter().flat_map(|link| link.env(&definition.name)).collect();
+        let links: Vec<String> = links.iter().flat_map(|link| link.env(&definition.name)).collect();
         let prepared = Prepared {
             rootfs: mount.path().to_owned(),
-            files: files.clone(),
+            files: attempt.files.clone(),
             hostname: if namespaces.uts == Namespace::Host { String::new() } else { definition.full_hostname() },
             namespaces,
-            log,
+            log: self.log(id, definition)?,
             env: environment(definition, &links),
         };
         let spec = Box::new(self.container_spec(id, definition, prepared)?);
         let spawned = drydock_shim_protocol::spawn(&self.0.settings.shim, &dir);
         let (child, socket) = spawned.map_err(|error| step("shim", &error))?;
         fault::point("engine.start.shim").map_err(|error| step("shim", &error))?;
-        Ok(Ready { socket, child, spec, mount, network, namespace, files, dir, undo })
+        Ok(Ready { socket, child, spec, mount, network, namespace, dir, undo })
+    }
+
+    /// Volumes that create did not make, or that a new host configuration asks for.
+    fn volumes_of_start(&self, id: Id, attempt: &mut Attempt, rules: &CreateRules) -> Result<(), StartFailure> {
+        let definition = &mut attempt.definition;
+        if definition.volumes.is_some() && !definition.remake_volumes {
+            return Ok(());
+        }
+        let before = definition.volumes.get_or_insert_default();
+        let (config, host) = (&definition.config, &definition.host_config);
+        let failed = |error: Error| match error {
+            Error::Volume(error) => StartFailure::Volume(error),
+            error => StartFailure::Step { step: "volumes".into(), errno: 0, detail: chain(&error) },
+        };
+        let plan = volumes::Plan::new(self, config, host, Some(before), rules).map_err(StartFailure::Volume)?;
+        let rootfs = self.0.images.layers().rootfs(id).map_err(|error| failed(error.into()))?;
+        let root = &self.0.settings.root;
+        let (made, new) = volumes::make(plan, root, &rootfs, rules, &mut attempt.volumes).map_err(failed)?;
+        definition.volumes = Some(made.into());
+        definition.remake_volumes = false;
+        attempt.new_volumes = new;
+        Ok(())
     }
 
     fn mount_rootfs(&self, id: Id, undo: &mut Undo) -> Result<drydock_layers::Mount, StartFailure> {
@@ -249,64 +311,6 @@ impl Engine {
             container_name: definition.name.to_string(),
         }
     }
-
-    /// Writes the files that tell the container of its network.
-    fn host_files(
-        &self,
-        id: Id,
-        definition: &Definition,
-        network: Option<&Attachment>,
-        links: &[Link],
-        log: &Log,
-    ) -> Result<HostFiles, StartFailure> {
-        let (host, config, dir) = (&definition.host_config, &definition.config, self.container_dir(id));
-        let or = |own: &Option<Vec<String>>, default: &Vec<String>| match own {
-            Some(own) if !own.is_empty() => own.clone(),
-            _ => default.clone(),
-        };
-        let on_host = host.network_mode == "host";
-        let read = |path: &str| fs::read(path).unwrap_or_default();
-        let settings = &self.0.settings;
-        let resolv = ResolvConf {
-            dns: if on_host { Vec::new() } else { or(&host.dns, &settings.dns) },
-            search: if on_host { Vec::new() } else { or(&host.dns_search, &settings.dns_search) },
-            keep_unreachable: on_host || definition.inside.loopback_nameservers,
-        };
-        let endpoint = network.and_then(|network| network.record().endpoint.as_ref());
-        let hosts = Hosts {
-            address: endpoint.map(|endpoint| IpAddr::V4(endpoint.address)),
-            hostname: config.hostname.clone(),
-            domainname: config.domainname.clone(),
-            extra: host.extra_hosts.clone().unwrap_or_default(),
-            links: links.iter().map(|link| link.host(definition.inside.linked_by_all_names)).collect(),
-        };
-        let hosts = if on_host { read("/etc/hosts") } else { hosts.render().into_bytes() };
-        let hostname = match config.domainname.as_str() {
-            "" => config.hostname.clone(),
-            domain => format!("{}.{domain}", config.hostname),
-        };
-        let files = HostFiles {
-            resolv_conf: dir.join("resolv.conf"),
-            hostname: dir.join("hostname"),
-            hosts: dir.join("hosts"),
-            log: log.path.clone(),
-        };
-        let write = |path: &Path, text: &[u8]| fs::write(path, text).map_err(|error| step("host files", &error));
-        write(&files.resolv_conf, &resolv.render(&read("/etc/resolv.conf")))?;
-        write(&files.hostname, drydock_network::hostname(&hostname).as_bytes())?;
-        write(&files.hosts, &hosts)?;
-        Ok(files)
-    }
-}
-
-/// In the host's network a container has the host's name.
-fn take_hosts_name(definition: &mut Definition) {
-    let Ok(name) = nix::unistd::gethostname() else { return };
-    let name = name.to_string_lossy();
-    let (hostname, domainname) = name.split_once('.').unwrap_or((&name, ""));
-    let config = std::sync::Arc::make_mut(&mut definition.config);
-    config.hostname = hostname.to_owned();
-    config.domainname = domainname.to_owned();
 }
 
 /// Subscribes and starts, in one go.
@@ -343,95 +347,7 @@ fn reap(mut child: Child, over: impl Future<Output = ()> + Send + 'static) {
     });
 }
 
-fn network_mode(definition: &Definition) -> Result<Mode, StartFailure> {
-    let (config, host, inside) = (&definition.config, &definition.host_config, definition.inside);
-    if config.network_disabled {
-        return Ok(Mode::None);
-    }
-    match host.network_mode.as_str() {
-        "host" => Ok(Mode::Host),
-        "none" => Ok(Mode::None),
-        "" | "default" | "bridge" => Ok(Mode::Bridge(Bridged {
-            mac: parse_mac(&config.mac_address),
-            publish: publish(config, host)?,
-            ephemeral: if inside.high_ephemeral_ports { PortRange::OLD_EPHEMERAL } else { PortRange::EPHEMERAL },
-            first_address: inside.first_address,
-            ..Bridged::default()
-        })),
-        other => Err(StartFailure::NetworkMissing(other.to_owned())),
-    }
-}
-
-fn parse_mac(text: &str) -> Option<[u8; 6]> {
-    let bytes: Vec<u8> = text.split([':', '-']).map(|byte| u8::from_str_radix(byte, 16).ok()).collect::<Option<_>>()?;
-    bytes.try_into().ok()
-}
-
-/// What is to be published: the bindings, and with `PublishAllPorts` each exposed port that has none.
-fn publish(config: &crate::ContainerConfig, host: &HostConfig) -> Result<Vec<Publish>, StartFailure> {
-    let malformed = |text: &str| StartFailure::Step { step: "ports".into(), errno: 0, detail: text.to_owned() };
-    let port = |text: &str| parse_port(text).ok_or_else(|| malformed(text));
-    let any = |port| Publish { port, address: None, host_port: HostPort::Any };
-    let mut wishes = Vec::new();
-    for (text, bindings) in host.port_bindings.iter().flatten() {
-        let port = port(text)?;
-        for binding in bindings.iter().flatten() {
-            let address = match binding.host_ip.as_str() {
-                "" => None,
-                text => Some(text.parse().map_err(|_| malformed(text))?),
-            };
-            let host_port = parse_host_port(&binding.host_port).ok_or_else(|| malformed(&binding.host_port))?;
-            wishes.push(Publish { port, address, host_port });
-        }
-    }
-    if host.publish_all_ports {
-        for text in config.exposed_ports.iter().flatten() {
-            let port = port(text)?;
-            if wishes.iter().all(|wish| wish.port != port) {
-                wishes.push(any(port));
-            }
-        }
-    }
-    Ok(wishes)
-}
-
-fn parse_port(text: &str) -> Option<Port> {
-    let (number, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
-    let protocol = match protocol.to_ascii_lowercase().as_str() {
-        "tcp" => Protocol::Tcp,
-        "udp" => Protocol::Udp,
-        _ => return None,
-    };
-    Some(Port { number: number.parse().ok()?, protocol })
-}
-
-fn parse_host_port(text: &str) -> Option<HostPort> {
-    Some(match text.split_once('-') {
-        None if text.is_empty() => HostPort::Any,
-        None => match text.parse().ok()? {
-            0 => HostPort::Any,
-            port => HostPort::Exactly(port),
-        },
-        Some((first, last)) => HostPort::Range(PortRange { first: first.parse().ok()?, last: last.parse().ok()? }),
-    })
-}
-
-fn network_failure(error: drydock_network::Error) -> StartFailure {
-    use drydock_network::Error as E;
-    match error {
-        E::AddressesUsedUp(_) => StartFailure::AddressesUsedUp,
-        E::PortTaken { address, port } => StartFailure::PortTaken { address: address.to_string(), port },
-        E::PortListen { protocol, address, port, source } => StartFailure::PortListen {
-            protocol: protocol.name().to_owned(),
-            address: address.to_string(),
-            port,
-            errno: source.raw_os_error().unwrap_or_default(),
-        },
-        error => StartFailure::Step { step: "network".into(), errno: 0, detail: chain(&error) },
-    }
-}
-
-fn make_dir(dir: &Path) -> io::Result<()> {
+pub(super) fn make_dir(dir: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
@@ -441,7 +357,7 @@ pub(crate) fn step(step: &str, error: &io::Error) -> StartFailure {
 }
 
 /// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

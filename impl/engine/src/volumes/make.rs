@@ -4,9 +4,10 @@ use super::{Bind, VolumesFrom};
 use crate::config::{CreateRules, HostConfig};
 use crate::snapshot::Volume;
 use crate::undo::Undo;
-use crate::{ContainerConfig, Engine, Error, Lookup, Target};
+use crate::{ContainerConfig, Engine, Error, Lookup, Target, VolumeError};
 use drydock_core::Id;
 use drydock_layers::Rootfs;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
@@ -20,9 +21,40 @@ pub(crate) struct Plan {
     pub(crate) new: BTreeSet<String>,
 }
 
-/// Where the data of a volume without a host path of its own is.
-pub(crate) fn directory(root: &Path, id: Id) -> PathBuf {
-    root.join("volumes").join(id.to_string())
+/// Where the data of volumes without a host path of their own is: clients read the path in inspect, and use it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum VolumePlace {
+    /// `vfs/dir/ID` below the data root.
+    Vfs,
+    /// `volumes/ID/_data` below the data root.
+    #[default]
+    Volumes,
+}
+
+impl VolumePlace {
+    /// Both, in no order.
+    pub(crate) const ALL: [Self; 2] = [Self::Vfs, Self::Volumes];
+
+    /// The directory that holds those of all volumes.
+    pub(crate) fn parent(self, root: &Path) -> PathBuf {
+        root.join(match self {
+            Self::Vfs => "vfs/dir",
+            Self::Volumes => "volumes",
+        })
+    }
+
+    /// A volume's own directory.
+    pub(crate) fn directory(self, root: &Path, id: Id) -> PathBuf {
+        self.parent(root).join(id.to_string())
+    }
+
+    /// Where in its own directory a volume's data is.
+    fn data(self, directory: &Path) -> PathBuf {
+        match self {
+            Self::Vfs => directory.to_owned(),
+            Self::Volumes => directory.join("_data"),
+        }
+    }
 }
 
 impl Plan {
@@ -34,22 +66,31 @@ impl Plan {
         host: &HostConfig,
         before: Option<&BTreeMap<String, Volume>>,
         rules: &CreateRules,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, VolumeError> {
         let mut known = BTreeMap::new();
         for text in host.volumes_from.iter().flatten() {
             let from = VolumesFrom::parse(text)?;
             let target = Target::new(from.container.clone(), Lookup::NameFirst);
-            let Ok(container) = engine.find(&target) else { return Err(Error::VolumesFromMissing(from.container)) };
+            let Ok(container) = engine.find(&target) else { return Err(VolumeError::FromMissing(from.container)) };
             for (path, volume) in container.view().volumes.iter().flat_map(|volumes| volumes.iter()) {
                 let writable = from.writable.unwrap_or(true) && volume.writable;
                 known.insert(path.clone(), Volume { writable, ..volume.clone() });
             }
         }
-        let mut bound = BTreeSet::new();
+        let mut bound: BTreeMap<String, PathBuf> = BTreeMap::new();
         for text in host.binds.iter().flatten() {
+            if rules.oldest_binds && !text.contains(':') {
+                return Err(VolumeError::Relative(String::new()));
+            }
             let bind = Bind::parse(text, rules.bind_mode)?;
-            if !bound.insert(bind.destination.clone()) && rules.volumes_once {
-                return Err(Error::VolumeTwice(bind.destination));
+            if rules.oldest_binds && [".", "/"].contains(&bind.destination.as_str()) {
+                return Err(VolumeError::AtRoot);
+            }
+            if let Some(other) = bound.insert(bind.destination.clone(), bind.source.clone())
+                && rules.volumes_once
+            {
+                let (source_path, other) = (bind.source.display().to_string(), other.display().to_string());
+                return Err(VolumeError::Twice { path: bind.destination, source_path, other });
             }
             let volume = Volume { source: bind.source, writable: bind.writable, bind: true };
             known.insert(bind.destination, volume);
@@ -79,10 +120,11 @@ pub(crate) fn make(
     let mut ids = Vec::new();
     for path in new {
         let id = Id::random();
-        let directory = directory(root, id);
+        let directory = rules.volume_place.directory(root, id);
         let remove = directory.clone();
         undo.push(move || drop(fs::remove_dir_all(remove)));
-        let source = fill(&directory, &path, rootfs, rules)?;
+        let stage = VolumePlace::Volumes.directory(root, id).join("new");
+        let source = fill(&directory, &stage, &path, rootfs, rules)?;
         known.insert(path, Volume { source, writable: true, bind: false });
         ids.push(id);
     }
@@ -101,36 +143,43 @@ fn make_bind_source(source: &Path) -> Result<(), Error> {
 }
 
 /// Makes a volume in `directory`, with what `rootfs` has at `path`: contents, owners and modes, but no setuid,
-/// setgid and sticky bits on the volume itself (recordings `inside/volume-nested`).
-fn fill(directory: &Path, path: &str, rootfs: &Rootfs, rules: &CreateRules) -> Result<PathBuf, Error> {
-    let data = directory.join("_data");
-    let make =
-        |dir: &Path| fs::DirBuilder::new().recursive(true).mode(0o755).create(dir).map_err(failed("making", dir));
-    make(directory)?;
-    let copy = match rootfs.copy(path, "_data", &[]) {
+/// setgid and sticky bits on the volume itself (recordings `inside/volume-nested`). It is put together in `stage`. Returns where its data is.
+fn fill(directory: &Path, stage: &Path, path: &str, rootfs: &Rootfs, rules: &CreateRules) -> Result<PathBuf, Error> {
+    let data = rules.volume_place.data(directory);
+    let copy = match rootfs.copy(path, "data", &[]) {
         Ok(copy) => copy,
         Err(drydock_layers::Error::NoSuchPath { .. }) => {
-            make(&data)?;
+            make_dir(&data)?;
             return Ok(data);
         }
         Err(error) => return Err(error.into()),
     };
-    let unpacked = directory.join("new");
-    make(&unpacked)?;
-    unpack(copy, &unpacked)?;
-    let top = fs::read_dir(&unpacked).map_err(failed("reading", &unpacked))?.next();
-    let top = top.transpose().map_err(failed("reading", &unpacked))?;
+    make_dir(stage)?;
+    let filled = unpack(copy, stage).and_then(|()| take(stage, &data, path, rules));
+    let staged =
+        if data.starts_with(stage.parent().unwrap_or(stage)) { stage } else { stage.parent().unwrap_or(stage) };
+    fs::remove_dir_all(staged).map_err(failed("removing", staged))?;
+    filled.map(|()| data)
+}
+
+fn make_dir(dir: &Path) -> Result<(), Error> {
+    fs::DirBuilder::new().recursive(true).mode(0o755).create(dir).map_err(failed("making", dir))
+}
+
+/// Moves the one thing that was unpacked to be the data of a volume.
+fn take(unpacked: &Path, data: &Path, path: &str, rules: &CreateRules) -> Result<(), Error> {
+    let top = fs::read_dir(unpacked).map_err(failed("reading", unpacked))?.next();
+    let top = top.transpose().map_err(failed("reading", unpacked))?;
     match top.map(|entry| entry.path()) {
         Some(top) if top.is_dir() => {
             let mode = fs::metadata(&top).map_err(failed("looking at", &top))?.permissions().mode();
             fs::set_permissions(&top, fs::Permissions::from_mode(mode & 0o777)).map_err(failed("setting", &top))?;
-            fs::rename(&top, &data).map_err(failed("renaming", &top))?;
+            make_dir(data.parent().unwrap_or(data))?;
+            fs::rename(&top, data).map_err(failed("renaming", &top))
         }
-        Some(_) if rules.volume_over_file => return Err(Error::VolumeOverFile(path.into())),
-        _ => make(&data)?,
+        Some(_) if rules.volume_over_file => Err(Error::Volume(VolumeError::OverFile(path.into()))),
+        _ => make_dir(data),
     }
-    fs::remove_dir_all(&unpacked).map_err(failed("removing", &unpacked))?;
-    Ok(data)
 }
 
 /// Lays an archive out in a directory as it is written.

@@ -3,5 +3,6 @@
 mod make;
 mod spec;
 
-pub(crate) use make::{Plan, directory, make};
+pub use make::VolumePlace;
+pub(crate) use make::{Plan, make};
 pub(crate) use spec::{Bind, VolumesFrom, clean};

@@ -1,7 +1,7 @@
 //! `host:container[:mode]` and `container[:mode]`.
 
-use crate::Error;
-use std::path::{Component, Path, PathBuf};
+use crate::VolumeError;
+use std::path::PathBuf;
 
 /// A bind as a client wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,22 +20,21 @@ pub(crate) struct VolumesFrom {
 }
 
 impl Bind {
-    /// Reads `host:container[:mode]`. Without `strict` any mode other than `ro` lets write, as older daemons had it.
-    pub(crate) fn parse(text: &str, strict: bool) -> Result<Self, Error> {
-        let malformed = || Error::VolumeSpecification(text.to_owned());
+    /// Reads `host:container[:mode]`. Without `strict` any mode but `rw` lets read only, as older daemons had it.
+    pub(crate) fn parse(text: &str, strict: bool) -> Result<Self, VolumeError> {
         let mut parts = text.split(':');
         let (Some(source), Some(destination), mode, None) = (parts.next(), parts.next(), parts.next(), parts.next())
         else {
-            return Err(malformed());
+            return Err(VolumeError::Specification(text.to_owned()));
         };
         let writable = match mode {
             None | Some("rw") => true,
             Some("ro") => false,
-            Some(other) if strict => return Err(Error::VolumeMode(other.to_owned())),
-            Some(_) => true,
+            Some(other) if strict => return Err(mode_of(text, other)),
+            Some(_) => false,
         };
         if !source.starts_with('/') {
-            return Err(Error::VolumeRelative(source.to_owned()));
+            return Err(VolumeError::Relative(source.to_owned()));
         }
         Ok(Self { source: clean(source).into(), destination: clean(destination), writable })
     }
@@ -43,31 +42,41 @@ impl Bind {
 
 impl VolumesFrom {
     /// Reads `container[:mode]`.
-    pub(crate) fn parse(text: &str) -> Result<Self, Error> {
+    pub(crate) fn parse(text: &str) -> Result<Self, VolumeError> {
         if text.is_empty() {
-            return Err(Error::VolumeSpecification(text.to_owned()));
+            return Err(VolumeError::Specification(text.to_owned()));
         }
         let (container, writable) = match text.split_once(':') {
             None => (text, None),
             Some((container, "rw")) => (container, Some(true)),
             Some((container, "ro")) => (container, Some(false)),
-            Some((_, mode)) => return Err(Error::VolumeMode(mode.to_owned())),
+            Some((_, mode)) => return Err(mode_of(text, mode)),
         };
         Ok(Self { container: container.to_owned(), writable })
     }
 }
 
-/// `path` with `.`, `..`, double and final slashes taken out, as a path from the root: `/a/../b/` is `/b`.
+fn mode_of(text: &str, mode: &str) -> VolumeError {
+    VolumeError::Mode { specification: text.to_owned(), mode: mode.to_owned() }
+}
+
+/// `path` with `.`, double and final slashes taken out, and `..` as far as it leads: `/a/../b/` is `/b`. One that is
+/// relative stays so, and an empty one is `.`: volumes are told as they were asked for.
 pub(crate) fn clean(path: &str) -> String {
+    let absolute = path.starts_with('/');
     let mut clean: Vec<&str> = Vec::new();
-    for component in Path::new(path).components() {
-        match component {
-            Component::ParentDir => drop(clean.pop()),
-            Component::Normal(name) => clean.push(name.to_str().unwrap_or_default()),
-            Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
+    for part in path.split('/').filter(|part| !part.is_empty() && *part != ".") {
+        match (part, clean.last()) {
+            ("..", None) if absolute => {}
+            ("..", Some(last)) if *last != ".." => drop(clean.pop()),
+            (part, _) => clean.push(part),
         }
     }
-    format!("/{}", clean.join("/"))
+    match (absolute, clean.is_empty()) {
+        (true, _) => format!("/{}", clean.join("/")),
+        (false, true) => ".".to_owned(),
+        (false, false) => clean.join("/"),
+    }
 }
 
 #[cfg(test)]
@@ -81,20 +90,22 @@ mod tests {
         assert_eq!((read_only.destination.as_str(), read_only.writable), ("/b", false));
         assert!(bind("/a:/b").unwrap().writable);
         for (text, error) in [
-            ("/a", "VolumeSpecification"),
-            ("", "VolumeSpecification"),
-            ("/a:/b:ro:x", "VolumeSpecification"),
-            ("tmp:/b", "VolumeRelative"),
-            ("/a:/b:zz", "VolumeMode"),
+            ("/a", "Specification"),
+            ("", "Specification"),
+            ("/a:/b:ro:x", "Specification"),
+            ("tmp:/b", "Relative"),
+            ("/a:/b:zz", "Mode"),
         ] {
             assert!(bind(text).unwrap_err().starts_with(error), "{text}");
         }
-        assert!(Bind::parse("/a:/b:zz", false).unwrap().writable);
+        assert!(!Bind::parse("/a:/b:zz", false).unwrap().writable);
     }
 
     #[test]
-    fn paths_are_cleaned_and_stay_below_the_root() {
-        for (path, cleaned) in [("/a/../b/", "/b"), ("/..//../c/.", "/c"), ("/", "/"), ("", "/"), ("x/y", "/x/y")] {
+    fn paths_are_cleaned_and_stay_absolute_or_relative() {
+        for (path, cleaned) in
+            [("/a/../b/", "/b"), ("/..//../c/.", "/c"), ("/", "/"), ("", "."), ("x/./y", "x/y"), ("x/../../y", "../y")]
+        {
             assert_eq!(clean(path), cleaned);
         }
     }
@@ -103,7 +114,7 @@ mod tests {
     fn volumes_from_names_a_container_and_may_have_a_mode() {
         assert_eq!(VolumesFrom::parse("a:ro").unwrap().writable, Some(false));
         assert_eq!(VolumesFrom::parse("a").unwrap().writable, None);
-        assert!(matches!(VolumesFrom::parse("a:zz"), Err(Error::VolumeMode(mode)) if mode == "zz"));
-        assert!(matches!(VolumesFrom::parse(""), Err(Error::VolumeSpecification(_))));
+        assert!(matches!(VolumesFrom::parse("a:zz"), Err(VolumeError::Mode { mode, .. }) if mode == "zz"));
+        assert!(matches!(VolumesFrom::parse(""), Err(VolumeError::Specification(_))));
     }
 }
