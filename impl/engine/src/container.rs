@@ -89,7 +89,7 @@ pub(crate) enum Phase {
     Running(Box<Live>),
     Paused(Box<Live>),
     /// Between two runs, in the network of both.
-    Waiting(Exited, #[expect(dead_code, reason = "held, never read")] Alarm, Option<Attachment>),
+    Waiting(Exited, #[expect(dead_code, reason = "held, never read")] Alarm, Option<Box<Attachment>>),
     Exited(Exited),
     Dead(Exited),
     /// Removed: nobody finds it any more, those that did before see this.

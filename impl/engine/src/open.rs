@@ -67,9 +67,12 @@ impl Engine {
         let again = engine.restore(containers, runs).await?;
         engine.restore_execs(&execs).await;
         let known: BTreeSet<Id> = volumes.into_iter().map(|(key, _)| Id::from_bytes(key)).collect();
+        // Looked for before anybody makes something that would look the same.
+        let looking = engine.clone();
+        let leftovers = blocking(move || looking.leftovers(&known)).await;
         let sweeper = engine.clone();
         engine.0.chores.spawn(async move {
-            sweeper.sweep(known).await;
+            sweeper.sweep(leftovers).await;
             sweeper.begin_all(again).await;
         });
         Ok(engine)
@@ -229,8 +232,7 @@ impl Engine {
     }
 
     /// Removes what no record knows.
-    async fn sweep(&self, volumes: BTreeSet<Id>) {
-        let ids: BTreeSet<Id> = self.0.registry.all().iter().map(|container| container.id).collect();
+    async fn sweep(&self, leftovers: Vec<PathBuf>) {
         let runtime = named_dirs(&self.0.settings.runtime_dir);
         for (id, dir) in runtime {
             let container = self.0.registry.get(id);
@@ -249,29 +251,36 @@ impl Engine {
             self.clear_runtime_dir(id, dir, parent).await;
         }
         let engine = self.clone();
-        blocking(move || engine.sweep_disk(&ids, &volumes)).await;
+        blocking(move || engine.sweep_disk(leftovers)).await;
     }
 
-    fn sweep_disk(&self, containers: &BTreeSet<Id>, volumes: &BTreeSet<Id>) {
-        let inner = &self.0;
-        let root = &inner.settings.root;
-        let told = |what: &str, error: &(dyn std::error::Error + 'static)| tracing::warn!(what, error, "not swept");
+    /// Directories of containers and volumes that no record knows. Mounts that a start left behind are taken down.
+    fn leftovers(&self, volumes: &BTreeSet<Id>) -> Vec<PathBuf> {
+        let root = &self.0.settings.root;
+        let mut leftovers = Vec::new();
         for (id, dir) in named_dirs(&root.join("containers")) {
-            // A mount that a start left behind.
+            let container = self.0.registry.get(id);
             let rootfs = dir.join("rootfs");
-            if rootfs.exists() && self.0.registry.get(id).is_none_or(|container| !container.view().state.is_up()) {
+            if rootfs.exists() && container.as_ref().is_none_or(|container| !container.view().state.is_up()) {
                 let _ = nix::mount::umount2(&rootfs, nix::mount::MntFlags::MNT_DETACH);
                 let _ = fs::remove_dir(&rootfs);
             }
-            if !containers.contains(&id) && inner.registry.get(id).is_none() {
-                let _ = fs::remove_dir_all(&dir);
+            if container.is_none() {
+                leftovers.push(dir);
             }
         }
         let made = VolumePlace::ALL.into_iter().flat_map(|place| named_dirs(&place.parent(root)));
-        for (_, dir) in made.filter(|(id, _)| !volumes.contains(id)) {
+        leftovers.extend(made.filter(|(id, _)| !volumes.contains(id)).map(|(_, dir)| dir));
+        leftovers
+    }
+
+    fn sweep_disk(&self, leftovers: Vec<PathBuf>) {
+        let inner = &self.0;
+        let told = |what: &str, error: &(dyn std::error::Error + 'static)| tracing::warn!(what, error, "not swept");
+        for dir in leftovers {
             let _ = fs::remove_dir_all(&dir);
         }
-        let ids: Vec<Id> = containers.iter().copied().collect();
+        let ids: Vec<Id> = inner.registry.all().iter().map(|container| container.id).collect();
         if let Err(error) = inner.images.layers().sweep(&ids) {
             told("layers", &error);
         }

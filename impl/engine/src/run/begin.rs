@@ -53,7 +53,7 @@ impl Engine {
             return;
         }
         let Phase::Waiting(_, _, kept) = &mut body.phase else { return };
-        let kept = kept.take();
+        let kept = kept.take().map(|kept| *kept);
         body.restarts.count += 1;
         container.publish(&body);
         if let Err(error) = self.run(container, &mut body, kept, None).await {

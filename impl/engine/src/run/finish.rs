@@ -29,7 +29,7 @@ impl Engine {
         self.rest(container, &mut body, exited);
         // Between two runs a container stays where it is in the network.
         match &mut body.phase {
-            Phase::Waiting(_, _, kept) => *kept = live.network.take(),
+            Phase::Waiting(_, _, kept) => *kept = live.network.take().map(Box::new),
             _ => body.network = Arc::default(),
         }
         self.forget_execs(&mut body);
