@@ -6,7 +6,7 @@
 mod start;
 
 use drydock_core::{ImageReference, TagError};
-use drydock_engine::{Error, StartFailure};
+use drydock_engine::{Error, StartFailure, VolumeError};
 use drydock_images::Error as ImageError;
 use drydock_spec::EndpointId;
 
@@ -40,6 +40,12 @@ impl Call {
             Error::BlkioWeight => (&["blkio-weight-out-of-range"][..], told()),
             Error::WorkingDirRelative(path) => (&["working-dir-relative"][..], told().with("path", path)),
             Error::SecurityOption(option) => (&["security-option-malformed"][..], told().with("option", option)),
+            Error::Volume(error @ VolumeError::FromMissing(_)) => {
+                let (outcomes, reply) = volume(&error);
+                // Where the request itself fails of it, it is the container that is told to be missing.
+                let missing = reply.values.first().map(|(_, missing)| missing.clone()).unwrap_or_default();
+                (outcomes, reply.with("reference", missing))
+            }
             Error::Volume(error) => volume(&error),
             Error::LinkMalformed(link) if link.is_empty() => {
                 (&["link-empty", "link-malformed"][..], told().with("link", link))

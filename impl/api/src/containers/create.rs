@@ -17,13 +17,15 @@ pub(crate) async fn handle(mut call: Call) -> Answered {
     if body.is_empty() && call.answers("config-empty") {
         return Err(refusal("config-empty"));
     }
-    if !body.contains_key("HostConfig") && call.version.has(Behaviour::CreateCpusetNeedsAHostConfig) {
-        body.remove("Cpuset");
-    }
+    let at_the_top = host_config_at_the_top(&call, &bytes)?;
     let host_config = match body.remove("HostConfig") {
         Some(Value::Object(map)) if call.version.has(Behaviour::CreateHostConfig) => host_config(&call, map)?,
-        _ if call.version.has(Behaviour::CreateHostConfigAtTheTop) => host_config_at_the_top(&call, &bytes)?,
-        _ => HostConfig::default(),
+        _ => {
+            if at_the_top.is_empty() && call.version.has(Behaviour::CreateCpusetNeedsAHostConfig) {
+                body.remove("Cpuset");
+            }
+            host_config(&call, at_the_top)?
+        }
     };
     if !call.version.has(Behaviour::CreateTakesTriggers) {
         body.remove("OnBuild");
@@ -82,11 +84,11 @@ pub(crate) fn config(call: &Call, mut body: Map<String, Value>) -> Result<Contai
     typed(body)
 }
 
-/// The host configuration of a body that has none of its own: what stands beside the container's.
-fn host_config_at_the_top(call: &Call, bytes: &[u8]) -> Result<HostConfig, Refusal> {
+/// The host configuration that stands beside the container's: it counts where there is none in a place of its own.
+fn host_config_at_the_top(call: &Call, bytes: &[u8]) -> Result<Map<String, Value>, Refusal> {
     match call.spec().type_named("HostConfigRequest") {
-        Some(schema) => host_config(call, call.decode_as(schema, bytes)?),
-        None => Ok(HostConfig::default()),
+        Some(schema) if call.version.has(Behaviour::CreateHostConfigAtTheTop) => call.decode_as(schema, bytes),
+        _ => Ok(Map::new()),
     }
 }
 
