@@ -41,10 +41,13 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         (r"\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b", "<mac>"),
         (r"(Less than a|About an?|\d+) (second|minute|hour|day|week|month|year)s?", "<duration>"),
         (r"\b(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) +\d+ +(\d\d:\d\d|\d{4})", "<date>"),
+        // A directory's own size is its file system's; interfaces are numbered by the kernel.
+        (r"\b(d[rwxsStT-]{9}\s+\d+\s+\S+\s+\S+)\s+\d+ <date>", "$1 <size> <date>"),
+        (r"\b\d+: eth0@if\d+", "<n>: eth0@if<n>"),
         (r"\S+ on (/\S*) type \S+ \((ro|rw)[^)]*\)", "<fs> on $1 ($2)"),
         (r"\bveth[0-9a-f]{4,}", "<veth>"),
         (r"(docker|daemon|container)(-|\.)?\d{5,}", "$1<number>"),
-        (r#"/[^\s"':]*/(containers|vfs|overlay2?|overlayfs|aufs|execdriver|volumes|graph|tmp)/"#, "<root>/$1/"),
+        (r#"/[^\s"':]*/(containers|vfs|overlay2?|overlayfs|aufs|execdriver|volumes|graph|netns|tmp)/"#, "<root>/$1/"),
         (r#"(/[^\s"':]*)?/docker-(builder|import|export)-?\d+"#, "<tmp>/$2"),
     ]
     .map(|(pattern, stands)| Rule(Regex::new(pattern).expect("a fixed pattern"), stands))
@@ -194,7 +197,9 @@ impl Normaliser {
         }
         for (stream, payload) in joined {
             let text = self.text(&String::from_utf8_lossy(&payload));
-            for line in text.split_inclusive('\n') {
+            let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
+            lines.chunk_by_mut(|one, next| is_usual_host(one) && is_usual_host(next)).for_each(<[&str]>::sort_unstable);
+            for line in lines {
                 let _ = writeln!(out, "{stream} {line:?}");
             }
         }
@@ -242,7 +247,9 @@ impl Normaliser {
 
     fn items(&self, key: &str, items: &[Value]) -> Vec<Value> {
         let mut items: Vec<Value> = items.iter().map(|item| self.value(key, item)).collect();
-        if UNORDERED.contains(&key) {
+        // Containers of one second, of which there are many, come in any order.
+        let is_list = items.first().is_some_and(|item| item.get("Names").is_some() && item.get("Command").is_some());
+        if UNORDERED.contains(&key) || is_list {
             items.sort_by_cached_key(Value::to_string);
         }
         items
@@ -288,6 +295,12 @@ impl Normaliser {
     }
 }
 
+/// A line that every hosts file has. Their order was a map's before 1.16.
+fn is_usual_host(line: &str) -> bool {
+    let usual = ["localhost", "ip6-localnet", "ip6-mcastprefix", "ip6-allnodes", "ip6-allrouters"];
+    line.split_once('\t').is_some_and(|(_, names)| names.split_whitespace().next().is_some_and(|n| usual.contains(&n)))
+}
+
 /// Masks of capabilities without those that came after the daemons: the older ones leave what they don't know.
 fn known_capabilities(text: String) -> String {
     static MASK: LazyLock<Regex> =
@@ -303,7 +316,7 @@ fn known_capabilities(text: String) -> String {
 }
 
 /// Arrays whose order is that of a map.
-const UNORDERED: [&str; 5] = ["Ports", "Names", "RepoTags", "ExecIDs", "VolumesFrom"];
+const UNORDERED: [&str; 6] = ["Ports", "Names", "RepoTags", "ExecIDs", "VolumesFrom", "Links"];
 
 /// Objects that hold figures only.
 const FIGURES: [&str; 6] = ["memory_stats", "cpu_stats", "precpu_stats", "blkio_stats", "network", "progressDetail"];
@@ -352,6 +365,8 @@ fn volatile_value(key: &str, value: &Value) -> Option<&'static str> {
     let number = value.as_f64().is_some_and(|number| number != 0.0);
     match key {
         "Pid" if number => Some("<pid>"),
+        // Seconds in lists; elsewhere a time is a text.
+        "Created" if number => Some("<unix>"),
         "SizeRw" | "SizeRootFs" | "Size" | "VirtualSize" if number => Some("<size>"),
         "PublicPort" if value.as_u64().is_some_and(|port| port >= 32768) => Some("<port>"),
         "read" | "SystemTime" => Some("<time>"),

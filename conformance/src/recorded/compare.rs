@@ -6,6 +6,7 @@ use serde_json::Value;
 use similar::TextDiff;
 
 use super::{
+    beginnings,
     lane::Ran,
     naming::Naming,
     script::{Ruled, Script},
@@ -56,15 +57,26 @@ pub fn compare(script: &Script, ran: &[Ran<'_>], naming: &Naming) -> Vec<Compari
             learn(&mut then, &step.recorded, &name);
             learn(&mut now, live, &name);
             let path = step.request.path();
-            let (recorded, live) = if path.ends_with("/events") {
+            let (recorded, live) = if path.ends_with("/containers/json") || path.ends_with("/containers/ps") {
+                (without_leftovers(&step.recorded), without_leftovers(live))
+            } else if path.ends_with("/events") {
                 (own_events(&step.recorded, script, &then), own_events(live, script, &now))
             } else if path.ends_with("/stats") {
                 as_far_as_both_go(&step.recorded, live)
             } else {
                 (Cow::Borrowed(&step.recorded), Cow::Borrowed(live))
             };
+            let reference = beginnings::named_by(&live.request.target).map(|(_, written)| written.to_owned());
             let live = naming.undo(&now.answer(&live)).into_owned();
             match &step.ruled {
+                Ruled::Right if step.named_by.is_some() => {
+                    let without = |answer: String, reference: &Option<String>| match reference {
+                        Some(reference) => beginnings::without(&answer, reference),
+                        None => answer,
+                    };
+                    let recorded = without(then.answer(&recorded), &step.named_by);
+                    Comparison { recorded, live: without(live, &reference) }
+                }
                 Ruled::Right => Comparison { recorded: then.answer(&recorded), live },
                 Ruled::Otherwise(right) => Comparison { recorded: then.answer(right), live },
                 Ruled::HeadOnly => Comparison { recorded: head(then.answer(&recorded)), live: head(live) },
@@ -115,6 +127,27 @@ fn with_messages<'e>(exchange: &Exchange, messages: &[Value]) -> Cow<'e, Exchang
             Content::Bytes(messages.iter().flat_map(|message| format!("{message}\n").into_bytes()).collect());
     }
     Cow::Owned(exchange)
+}
+
+/// Containers of a part of the recording that was made again: no step that is kept makes them.
+const LEFTOVERS: [&str; 2] = ["/hc", "/hs"];
+
+/// A list without what the recorder had left on its daemon, and without containers of made-up names: checks beside the
+/// scripts leave some.
+fn without_leftovers(recorded: &Exchange) -> Cow<'_, Exchange> {
+    let list = recorded.answer.as_ref().ok().and_then(Response::json);
+    let Some(Value::Array(mut list)) = list else { return Cow::Borrowed(recorded) };
+    let before = list.len();
+    let name = |item: &Value| item.pointer("/Names/0").and_then(Value::as_str).map(str::to_owned);
+    let left = |name: &str| LEFTOVERS.contains(&name) || beginnings::is_made_up(name.trim_start_matches('/'));
+    list.retain(|item| name(item).is_none_or(|name| !left(&name)));
+    let mut recorded = Cow::Borrowed(recorded);
+    if list.len() < before
+        && let Ok(response) = &mut recorded.to_mut().answer
+    {
+        response.content = Content::Bytes(Value::Array(list).to_string().into_bytes());
+    }
+    recorded
 }
 
 fn learn(normaliser: &mut Normaliser, exchange: &Exchange, name: &str) {

@@ -14,6 +14,7 @@ use regex::{Captures, Regex};
 use serde_json::Value;
 
 use super::{
+    beginnings,
     naming::Naming,
     script::{Script, Step},
 };
@@ -171,14 +172,7 @@ impl<'a> Lane<'a> {
 
     /// A text with the ids of now in place of `{c:NAME}` and the like.
     pub(crate) fn fill(&self, text: &str) -> String {
-        static PLACE: LazyLock<Regex> =
-            LazyLock::new(|| Regex::new(r#"\{((?:c|i|id):[^{}"]*?)(:12)?\}"#).expect("a fixed pattern"));
-        PLACE
-            .replace_all(text, |found: &Captures<'_>| {
-                let id = self.ids.get(&found[1]).map_or("none", String::as_str);
-                if found.get(2).is_some() { id.get(..12).unwrap_or(id).to_owned() } else { id.to_owned() }
-            })
-            .into_owned()
+        beginnings::fill(text, |key| self.ids.get(key).map(String::as_str), &self.made.containers)
     }
 
     /// Remembers the ids that an answer brings.

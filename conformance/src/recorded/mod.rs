@@ -4,6 +4,7 @@
 //! daemon of the version, with the scenario's ids replaced by those of now. [`Lane`] runs them in the recorded order;
 //! at `exact` [`compare`] holds each answer against the recorded one.
 
+mod beginnings;
 mod bodies;
 mod compare;
 mod lane;

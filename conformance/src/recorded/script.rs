@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use drydock_spec::Version;
 
-use super::bodies::Bodies;
+use super::{beginnings, bodies::Bodies};
 use crate::exchange::{Exchange, FileName, Input, Record, RecordingError, Recordings, Request, RequestBody, Seen};
 
 /// A recorded scenario.
@@ -29,6 +29,8 @@ pub struct Step {
     pub recorded: Exchange,
     /// The step before which it is sent, where it was under way while others ran.
     pub sent_before: Option<&'static str>,
+    /// What the recorded target names a container by, where that is chance and answers repeat it.
+    pub named_by: Option<String>,
     /// What a ruling says of the recorded answer.
     pub ruled: Ruled,
 }
@@ -117,7 +119,13 @@ pub fn scripts(recordings: &Recordings, bodies: &Bodies, version: Version) -> Re
             .iter()
             .find(|(scenario, name, _)| *scenario == script.scenario && *name == step)
             .map(|(.., before)| *before);
-        script.steps.push(Step { name: step, nth, request, recorded: exchange, sent_before, ruled: Ruled::Right });
+        let named_by =
+            beginnings::replaced(&script.scenario, &step, &exchange.request.target).map(|(target, written)| {
+                request.target = target;
+                written
+            });
+        let ruled = Ruled::Right;
+        script.steps.push(Step { name: step, nth, request, recorded: exchange, sent_before, named_by, ruled });
     }
     Ok(scripts)
 }

@@ -413,6 +413,7 @@ mod tests {
                 took: Duration::ZERO,
             },
             sent_before: None,
+            named_by: None,
             ruled: crate::recorded::Ruled::Right,
         };
         for (target, expected) in [
