@@ -28,6 +28,11 @@ pub(super) fn is_made_up(name: &str) -> bool {
     NAME.is_match(name)
 }
 
+/// Whether a name is another one in each run: made up, or the first six digits of an id.
+pub(super) fn is_chance(name: &str) -> bool {
+    is_made_up(name) || (name.len() == 6 && name.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
 /// A target with places for what is chance in it; and what it named a container by, where answers repeat that.
 pub(super) fn replaced(scenario: &str, step: &str, target: &str) -> Option<(String, String)> {
     let (sign, written) = named_by(target)?;

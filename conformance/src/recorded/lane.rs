@@ -27,7 +27,7 @@ const UNDER_WAY: Duration = Duration::from_millis(500);
 /// How long a state may take to be reached that the recording shows reached.
 const SETTLING: Duration = Duration::from_millis(2500);
 /// How much of a lane's time may go into waiting for states that never come.
-const SETTLING_IN_ALL: Duration = Duration::from_secs(30);
+const SETTLING_IN_ALL: Duration = Duration::from_secs(120);
 
 /// Requests that show what a container's command has done by then.
 const LOOK_INSIDE: [&str; 5] = ["/copy", "/export", "/changes", "/commit", "/top"];
