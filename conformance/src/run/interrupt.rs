@@ -8,7 +8,10 @@ use std::{
     thread,
 };
 
-use nix::sys::signal::{SigSet, Signal};
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    iterator::Signals,
+};
 
 /// Set when the run is to end.
 #[derive(Clone, Debug, Default)]
@@ -22,19 +25,15 @@ impl Interrupt {
 
     /// One that SIGINT, SIGTERM and SIGHUP set. A second signal ends the process at once.
     ///
-    /// Call it before any thread is started: the threads have to inherit that these signals wait.
+    /// They are caught, never blocked: programs that the suite starts would inherit that, and outlive their time.
     pub fn on_signals() -> Self {
         let interrupt = Self::default();
-        let mut signals = SigSet::empty();
-        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-            signals.add(signal);
-        }
-        if signals.thread_block().is_ok() {
+        if let Ok(mut signals) = Signals::new([SIGINT, SIGTERM, SIGHUP]) {
             let set = interrupt.clone();
             thread::spawn(move || {
-                while let Ok(signal) = signals.wait() {
+                for signal in signals.forever() {
                     if set.0.swap(true, Ordering::Relaxed) {
-                        std::process::exit(128 + signal as i32);
+                        std::process::exit(128 + signal);
                     }
                     eprintln!("\nending: removing what this run made (once more to leave it)");
                 }
