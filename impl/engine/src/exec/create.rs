@@ -26,7 +26,7 @@ pub struct ExecCreate {
     pub tty: bool,
     /// As in a container's configuration; empty: the container's.
     pub user: String,
-    /// Shown, and of no effect.
+    /// Kept, and of no effect.
     pub privileged: bool,
     /// It has a session of its own; older daemons gave none.
     pub own_session: bool,

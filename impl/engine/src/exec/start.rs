@@ -86,7 +86,13 @@ impl Engine {
         }
         let framing = if command.tty { Framing::Raw } else { Framing::Multiplexed };
         let (id, container) = (exec.id, container.id);
-        Ok(ExecSession { id, container, framing, engine: self.clone(), exec, shim, process: Some(process) })
+        let session = ExecSession { id, container, framing, engine: self.clone(), exec, shim, process: Some(process) };
+        if ended {
+            // Its end is known here: a client that attaches is one of the next run. That it was forgotten already is as
+            // good.
+            let _ = session.shim.done(Request::Forget { exec: id.to_string() }).await;
+        }
+        Ok(session)
     }
 }
 
