@@ -60,9 +60,9 @@ impl Call {
         })
     }
 
-    /// Refuses a body whose content type is not JSON's. Without a body none is needed.
-    pub(crate) fn expect_json(&self) -> Result<(), Refusal> {
-        if !self.headers.contains_key(CONTENT_TYPE) && !self.has_body() {
+    /// Refuses a body whose content type is not JSON's. Without a body none is needed, unless `always`.
+    pub(crate) fn expect_json(&self, always: bool) -> Result<(), Refusal> {
+        if !always && !self.headers.contains_key(CONTENT_TYPE) && !self.has_body() {
             return Ok(());
         }
         let sent = self.headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));

@@ -139,6 +139,10 @@ impl Policy {
         self.has(Behaviour::CopySeesVolumes)
     }
 
+    pub(crate) fn copy_needs_a_content_type(self) -> bool {
+        self.has(Behaviour::CopyNeedsAContentType)
+    }
+
     pub(crate) fn status_implies_all(self) -> bool {
         self.has(Behaviour::ListExitedStatusImpliesAll)
     }

@@ -11,7 +11,7 @@ use crate::{
 };
 
 pub(crate) async fn handle(mut call: Call) -> Answered {
-    call.expect_json()?;
+    call.expect_json(false)?;
     let bytes = call.bytes().await?;
     let mut body = call.decode(&bytes)?;
     if body.is_empty() && call.answers("config-empty") {

@@ -24,7 +24,7 @@ pub(crate) async fn handle(mut call: Call) -> Answered {
 
 /// `None` where the body says nothing: no body, `null`, or an empty object.
 async fn host_config(call: &mut Call) -> Result<Option<HostConfig>, Refusal> {
-    let json = call.expect_json();
+    let json = call.expect_json(false);
     let bytes = call.bytes().await?;
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
