@@ -178,9 +178,14 @@ impl Call {
             ImageError::SeveralRepositories { reference } => {
                 (&["tagged-more-than-once"][..], told().with("image", reference))
             }
-            ImageError::InUse { image, container, running, .. } => {
-                let outcomes = if running { &["in-use-by-running", "in-use"][..] } else { &["in-use"][..] };
-                (outcomes, told().with("id12", image.short()).with("id12", container.short()))
+            ImageError::InUse { image, container, running, forced, untagged } => {
+                let outcomes = match (running, forced) {
+                    (true, true) => &["force-in-use-by-running"][..],
+                    (true, false) => &["in-use-by-running"][..],
+                    (false, _) => &["in-use"][..],
+                };
+                let told = Reply { nth: usize::from(untagged), ..told() };
+                (outcomes, told.with("id12", image.short()).with("id12", container.short()))
             }
             ImageError::NothingToSave => (&["names-absent"][..], told()),
             ImageError::ArchiveJson { source, .. } => (&["archive-not-json"][..], told().detail(source.to_string())),
@@ -192,9 +197,10 @@ impl Call {
             | ImageError::ArchiveId(_)
             | ImageError::ArchiveDigest(_)
             | ImageError::ArchiveTooLarge(_)
-            | ImageError::ArchiveLoop(_)) => {
-                (&["archive-broken"][..], told().with("n", "1").with("reason", archive_reason(error)))
-            }
+            | ImageError::ArchiveLoop(_)) => (
+                &["archive-broken"][..],
+                told().with("n", "1").with("stdout", "").with("reason", archive_reason(error)),
+            ),
             error @ (ImageError::DigestMalformed(_)
             | ImageError::DigestTaken { .. }
             | ImageError::NothingDeleted(_)

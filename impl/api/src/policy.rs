@@ -106,7 +106,7 @@ impl Policy {
 
     pub(crate) fn deleting(self) -> DeletePolicy {
         DeletePolicy {
-            check_use_first: true,
+            check_use_first: !self.has(Behaviour::ImagesDeleteUntagsBeforeItLooks),
             force_takes_all_repositories: self.has(Behaviour::ImagesForceDeletesAllTags),
             parent_in_several_repositories_refused: self.has(Behaviour::ImagesDeleteTellsOfParentsTags),
         }
@@ -141,6 +141,11 @@ impl Policy {
 
     pub(crate) fn copy_needs_a_content_type(self) -> bool {
         self.has(Behaviour::CopyNeedsAContentType)
+    }
+
+    /// Whether an image that was imported has a configuration, though an empty one.
+    pub(crate) fn imports_have_a_config(self) -> bool {
+        self.has(Behaviour::ImportsHaveAConfig)
     }
 
     pub(crate) fn status_implies_all(self) -> bool {

@@ -54,7 +54,8 @@ async fn import(call: &mut Call) -> Answered {
     let image = api.images(move |images| import.run(images, archive)).await;
     let image = image.map_err(|error| call.refuse_import(error))?;
     call.api.0.engine.tell_of_image(Action::Import, image.to_string());
-    Ok(Reply::body("pulled", Body::whole(json::to_vec(&json!({"status": image.to_string()})))).chunked())
+    let line = [json::to_vec(&json!({"status": image.to_string()})), b"\r\n".to_vec()].concat();
+    Ok(Reply::body("pulled", Body::whole(line)).chunked())
 }
 
 /// A repository's name that the version's daemon refuses.
@@ -94,6 +95,7 @@ impl Import {
         let image = NewImage {
             comment: format!("Imported from {source}"),
             docker_version: call.version.daemon().to_owned(),
+            config: if call.policy().imports_have_a_config() { json!({}) } else { Value::Null },
             ..NewImage::default()
         };
         Ok(Self { repository: named.repository, tag, tagging, image })
@@ -115,26 +117,23 @@ fn download(call: &Call, url: String, import: Import) -> Body {
     let (api, version, endpoint) = (call.api.clone(), call.version, call.endpoint);
     tokio::spawn(async move {
         let tell = Tell { sender, place: move |value| reply::message(version, endpoint, "pulled", value) };
-        tell.send(json!({"status": format!("Downloading from {url}")})).await;
+        tell.line(json!({"status": format!("Downloading from {url}")})).await;
         let fetched = match fetch::fetch(&url).await {
             Ok(fetched) => fetched,
             Err(error) => return tell.fail(&error.to_string()).await,
         };
         let Fetched { total, body } = fetched;
-        let watched = Watched {
-            inner: body::reader(body),
-            read: 0,
-            told: 0,
-            total,
-            began: Timestamp::now().unix_seconds(),
-            tell: tell.clone(),
-        };
-        match api.images(move |images| import.run(images, watched)).await {
-            Ok(image) => {
-                api.0.engine.tell_of_image(Action::Import, image.to_string());
-                tell.send(json!({"status": image.to_string()})).await;
-            }
-            Err(error) => tell.fail(&chain(&error)).await,
+        let progress = Progress { total, began: Timestamp::now().unix_seconds() };
+        let watched = Watched { inner: body::reader(body), read: 0, told: 0, progress, tell: tell.clone() };
+        let imported = api.images(move |images| import.run(images, watched)).await;
+        if let Ok(image) = &imported {
+            api.0.engine.tell_of_image(Action::Import, image.to_string());
+            tell.line(json!({"status": image.to_string()})).await;
+        }
+        // The end of the transfer is told when its reader goes, which is after the image.
+        tell.message(progress.at(total)).await;
+        if let Err(error) = imported {
+            tell.fail(&chain(&error)).await;
         }
     });
     Body::stream(stream::poll_fn(move |cx| receiver.poll_recv(cx)))
@@ -148,36 +147,57 @@ struct Tell<F> {
 }
 
 impl<F: Fn(Value) -> Bytes> Tell<F> {
-    async fn send(&self, value: Value) {
+    async fn message(&self, value: Value) {
         let _ = self.sender.send(Ok((self.place)(value))).await;
     }
 
+    /// A message that ends its line, as all do that tell no progress.
+    async fn line(&self, value: Value) {
+        let line = [&(self.place)(value)[..], b"\r\n"].concat();
+        let _ = self.sender.send(Ok(line.into())).await;
+    }
+
     async fn fail(&self, text: &str) {
-        self.send(json!({"errorDetail": {"message": text}, "error": text})).await;
+        self.line(json!({"errorDetail": {"message": text}, "error": text})).await;
     }
 }
 
-/// A reader that tells how far it is, at most once per 512 KB and at the end.
+/// How far a transfer is: of how many bytes, and since when (Unix seconds).
+#[derive(Clone, Copy)]
+struct Progress {
+    total: u64,
+    began: i64,
+}
+
+impl Progress {
+    fn at(self, current: u64) -> Value {
+        progress::message("Importing", current, self.total, self.began)
+    }
+
+    /// Bytes after which it is told again: 512 KB, or a hundredth.
+    fn step(self) -> u64 {
+        const STEP: u64 = 512 << 10;
+        if self.total == 0 { STEP } else { STEP.min(self.total / 100) }
+    }
+}
+
+/// A reader that tells how far it is.
 struct Watched<R, F> {
     inner: R,
     read: u64,
     told: u64,
-    total: u64,
-    began: i64,
+    progress: Progress,
     tell: Tell<F>,
 }
-
-const STEP: u64 = 512 << 10;
 
 impl<R: Read, F: Fn(Value) -> Bytes> Read for Watched<R, F> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
         self.read += count as u64;
-        let ended = self.read == self.total && self.told < self.total;
-        if self.total > 0 && (ended || self.read - self.told >= STEP) {
+        if count == 0 || self.read - self.told > self.progress.step() {
             self.told = self.read;
-            let message = progress::message("Importing", self.read, self.total, self.began);
-            let _ = self.tell.sender.blocking_send(Ok((self.tell.place)(message)));
+            let message = (self.tell.place)(self.progress.at(self.read));
+            let _ = self.tell.sender.blocking_send(Ok(message));
         }
         Ok(count)
     }
