@@ -162,7 +162,10 @@ impl Normaliser {
                 if let Some(values) =
                     response.json_lines().filter(|values| values.iter().any(|v| v.is_object() || v.is_array()))
                 {
-                    for value in values.iter().map(|value| self.json(value)) {
+                    let mut values: Vec<Value> = values.iter().map(|value| self.json(value)).collect();
+                    // How often a transfer's progress is told is the network's chance.
+                    values.dedup_by(|next, one| next.get("progressDetail").is_some() && next == one);
+                    for value in values {
                         let _ = writeln!(out, "{value:#}");
                     }
                 } else if let Ok(frames) = response.frames() {
@@ -246,10 +249,11 @@ impl Normaliser {
     }
 
     fn items(&self, key: &str, items: &[Value]) -> Vec<Value> {
+        let is_images = is_list_of_images(items);
         let mut items: Vec<Value> = items.iter().map(|item| self.value(key, item)).collect();
         // Containers of one second, of which there are many, come in any order.
         let is_list = items.first().is_some_and(|item| item.get("Names").is_some() && item.get("Command").is_some());
-        if UNORDERED.contains(&key) || is_list {
+        if UNORDERED.contains(&key) || is_list || is_images {
             items.sort_by_cached_key(Value::to_string);
         }
         items
@@ -295,6 +299,13 @@ impl Normaliser {
     }
 }
 
+/// A list of images that is the newest first, as it ought to be: those of one second came in a map's order.
+fn is_list_of_images(items: &[Value]) -> bool {
+    let created = |item: &Value| item.get("Created").and_then(Value::as_i64);
+    let is_image = |item: &Value| item.get("RepoTags").is_some() && item.get("VirtualSize").is_some();
+    items.iter().all(is_image) && items.is_sorted_by(|one, next| created(one) >= created(next))
+}
+
 /// A line that every hosts file has. Their order was a map's before 1.16.
 fn is_usual_host(line: &str) -> bool {
     let usual = ["localhost", "ip6-localnet", "ip6-mcastprefix", "ip6-allnodes", "ip6-allrouters"];
@@ -316,7 +327,7 @@ fn known_capabilities(text: String) -> String {
 }
 
 /// Arrays whose order is that of a map.
-const UNORDERED: [&str; 6] = ["Ports", "Names", "RepoTags", "ExecIDs", "VolumesFrom", "Links"];
+const UNORDERED: [&str; 8] = ["Ports", "Names", "RepoTags", "RepoDigests", "Tags", "ExecIDs", "VolumesFrom", "Links"];
 
 /// Objects that hold figures only.
 const FIGURES: [&str; 6] = ["memory_stats", "cpu_stats", "precpu_stats", "blkio_stats", "network", "progressDetail"];
@@ -407,6 +418,25 @@ mod tests {
         let mut normaliser = Normaliser::new();
         normaliser.learn(&id, "web");
         assert_eq!(normaliser.text(&format!("{id} is {}", &id[..12])), "<web> is <web:12>");
+    }
+
+    #[test]
+    fn images_of_one_second_come_in_any_order_but_the_newest_first() {
+        let list = |images: &[(&str, u64)]| {
+            let image = |(tag, created): &(&str, u64)| serde_json::json!({"RepoTags": [tag], "Created": created, "VirtualSize": 1});
+            Normaliser::new().json(&images.iter().map(image).collect())
+        };
+        assert_eq!(list(&[("b", 1500000002), ("a", 1500000002)]), list(&[("a", 1500000002), ("b", 1500000002)]));
+        assert_ne!(list(&[("b", 1500000001), ("a", 1500000002)]), list(&[("a", 1500000002), ("b", 1500000001)]));
+    }
+
+    #[test]
+    fn a_history_keeps_its_order_but_not_that_of_its_tags() {
+        let layer = |tags: &[&str], by: &str| serde_json::json!({"Tags": tags, "CreatedBy": by, "Created": 1500000001});
+        let normal = Normaliser::new();
+        let one = normal.json(&vec![layer(&["b", "a"], "x"), layer(&[], "a")].into());
+        assert_eq!(one, normal.json(&vec![layer(&["a", "b"], "x"), layer(&[], "a")].into()));
+        assert_ne!(one, normal.json(&vec![layer(&[], "a"), layer(&["a", "b"], "x")].into()));
     }
 
     #[test]
