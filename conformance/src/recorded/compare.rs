@@ -48,8 +48,14 @@ impl Comparison {
 }
 
 /// Compares the steps of a script with their recordings. Ids are told by the steps that brought them, on both sides,
-/// so that an answer with another object's id is a difference.
-pub fn compare(script: &Script, ran: &[Ran<'_>], naming: &Naming) -> Vec<Comparison> {
+/// so that an answer with another object's id is a difference. `may_be_added`: whether a header of the answer to a
+/// recorded request is one that no genuine daemon sends, and right to send.
+pub fn compare(
+    script: &Script,
+    ran: &[Ran<'_>],
+    naming: &Naming,
+    may_be_added: impl Fn(&Exchange, &str, &str) -> bool,
+) -> Vec<Comparison> {
     let (mut then, mut now) = (Normaliser::new(), Normaliser::new());
     ran.iter()
         .map(|Ran { step, live }| {
@@ -66,6 +72,7 @@ pub fn compare(script: &Script, ran: &[Ran<'_>], naming: &Naming) -> Vec<Compari
             } else {
                 (Cow::Borrowed(&step.recorded), Cow::Borrowed(live))
             };
+            let live = without_headers(live, |name, value| may_be_added(&step.recorded, name, value));
             let reference = beginnings::named_by(&live.request.target).map(|(_, written)| written.to_owned());
             let live = naming.undo(&now.answer(&live)).into_owned();
             match &step.ruled {
@@ -83,6 +90,17 @@ pub fn compare(script: &Script, ran: &[Ran<'_>], naming: &Naming) -> Vec<Compari
             }
         })
         .collect()
+}
+
+/// An exchange whose answer lacks the headers that `left_out` takes.
+fn without_headers<'e>(mut exchange: Cow<'e, Exchange>, left_out: impl Fn(&str, &str) -> bool) -> Cow<'e, Exchange> {
+    let any = |response: &Response| response.headers.iter().any(|(name, value)| left_out(name, value));
+    if exchange.answer.as_ref().is_ok_and(any)
+        && let Ok(response) = &mut exchange.to_mut().answer
+    {
+        response.headers.retain(|(name, value)| !left_out(name, value));
+    }
+    exchange
 }
 
 /// An answer's head: what stands before the empty line.

@@ -73,7 +73,8 @@ fn rehearse(version: Version, scripts: &[Script]) {
         let ran = lane.run(script);
         assert_eq!(ran.len(), script.steps.len());
         // Tidying reaches into scenarios that are not rehearsed.
-        let compared = ran.iter().zip(compare(script, &ran, &naming)).filter(|(ran, _)| !ran.step.is_cleanup());
+        let compared =
+            ran.iter().zip(compare(script, &ran, &naming, |_, _, _| false)).filter(|(ran, _)| !ran.step.is_cleanup());
         for (ran, comparison) in compared {
             assert!(
                 comparison.is_equal(),

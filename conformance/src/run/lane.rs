@@ -86,6 +86,15 @@ pub(super) fn endpoint<'s>(spec: &'s Spec, version: Version, exchange: &Exchange
     spec.route(version, &asked.as_spec()).map(|(endpoint, _)| endpoint.id.as_str())
 }
 
+/// Whether the spec adds this header to an answer to a recorded request.
+fn may_be_added(place: &Place<'_>, asked: &Exchange, name: &str, value: &str) -> bool {
+    let endpoint = endpoint(place.spec, place.version, asked).and_then(|id| place.spec.find(id));
+    let outcomes = endpoint.into_iter().flat_map(|endpoint| &endpoint.outcomes);
+    let answers = outcomes.flat_map(|outcome| outcome.answers(place.version, place.version));
+    let mut added = answers.flat_map(|(_, answer)| &answer.additions);
+    added.any(|(known, right)| known.eq_ignore_ascii_case(name) && right == value)
+}
+
 /// What the answers of scripts decide.
 pub(super) struct Judge<'a, 'p> {
     place: &'a Place<'p>,
@@ -105,7 +114,9 @@ impl<'a, 'p> Judge<'a, 'p> {
     pub(super) fn script(&mut self, script: &Script, ran: &[Ran<'_>]) {
         let place = self.place;
         let comparisons = match place.options.level {
-            Level::Exact => compare(script, ran, place.naming),
+            Level::Exact => {
+                compare(script, ran, place.naming, |asked, name, value| may_be_added(place, asked, name, value))
+            }
             Level::Documented => Vec::new(),
         };
         let mut broken = Broken::default();
