@@ -17,6 +17,7 @@ pub use archive::{Archive, Entry, EntryKind, NotTar};
 pub use client::{Address, BadAddress, Client, Conversation, Limits};
 pub use frames::{BadFrames, Frame};
 pub use normal::Normaliser;
+pub(crate) use normal::hosts_in_order;
 pub use recording::{Api, FileName, Observation, Record, RecordedBody, RecordingError, Recordings, Seen};
 pub use request::{Input, Request, RequestBody};
 pub use response::{Content, End, Interim, NoAnswer, Response};

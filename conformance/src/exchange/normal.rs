@@ -200,9 +200,8 @@ impl Normaliser {
         }
         for (stream, payload) in joined {
             let text = self.text(&String::from_utf8_lossy(&payload));
-            let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
-            lines.chunk_by_mut(|one, next| is_usual_host(one) && is_usual_host(next)).for_each(<[&str]>::sort_unstable);
-            for line in lines {
+            let text = hosts_in_order(&text);
+            for line in text.split_inclusive('\n') {
                 let _ = writeln!(out, "{stream} {line:?}");
             }
         }
@@ -306,7 +305,14 @@ fn is_list_of_images(items: &[Value]) -> bool {
     items.iter().all(is_image) && items.is_sorted_by(|one, next| created(one) >= created(next))
 }
 
-/// A line that every hosts file has. Their order was a map's before 1.16.
+/// The lines that every hosts file has in one order: before 1.16 it was a map's.
+pub(crate) fn hosts_in_order(text: &str) -> String {
+    let mut lines: Vec<&str> = text.split('\n').collect();
+    lines.chunk_by_mut(|one, next| is_usual_host(one) && is_usual_host(next)).for_each(<[&str]>::sort_unstable);
+    lines.join("\n")
+}
+
+/// A line that every hosts file has.
 fn is_usual_host(line: &str) -> bool {
     let usual = ["localhost", "ip6-localnet", "ip6-mcastprefix", "ip6-allnodes", "ip6-allrouters"];
     line.split_once('\t').is_some_and(|(_, names)| names.split_whitespace().next().is_some_and(|n| usual.contains(&n)))

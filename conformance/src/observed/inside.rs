@@ -100,6 +100,19 @@ pub(super) fn logs(client: &Client, prefix: &str, container: &str) -> String {
     output(&client.send(Request::new("GET", target)))
 }
 
+/// What a shell line writes in a container made for it.
+pub(super) fn another(client: &Client, prefix: &str, line: &str) -> String {
+    const NAME: &str = "another";
+    let body = json!({"Image": "busybox", "Cmd": ["sh", "-c", line]});
+    client.send(Request::new("POST", format!("{prefix}/containers/create?name={NAME}")).json(&body));
+    client.send(Request::new("POST", format!("{prefix}/containers/{NAME}/start")));
+    client
+        .send_within(Request::new("POST", format!("{prefix}/containers/{NAME}/wait")), Limits::default().within(PROBE));
+    let wrote = logs(client, prefix, NAME);
+    client.send(Request::new("DELETE", format!("{prefix}/containers/{NAME}?force=1")));
+    wrote
+}
+
 /// What a program wrote, out of its frames where there are any.
 fn output(exchange: &Exchange) -> String {
     let Ok(response) = &exchange.answer else { return String::new() };

@@ -17,8 +17,14 @@ pub(super) enum Look<'o> {
     FirstOutput,
     /// A command beside the daemon.
     Beside(&'o str),
+    /// A command in another container, made for it.
+    InAnother(&'o str),
     /// A container's `State`.
     State(&'o str),
+    /// A container's `NetworkSettings`.
+    Network(&'o str),
+    /// The published ports of each container of the scenario.
+    Ports,
     /// `State` of each container of the scenario, in a word.
     States,
     /// A container's log, through the API.
@@ -64,6 +70,12 @@ pub(super) fn look<'o>(observed: &'o Observed, probe: &str) -> Look<'o> {
     if let Some(command) = what.strip_prefix("beside the daemon: ") {
         return Look::Beside(command);
     }
+    if let Some(command) = what.strip_prefix("in another container: ") {
+        return Look::InAnother(command);
+    }
+    if let Some(name) = what.strip_prefix("NetworkSettings of ") {
+        return Look::Network(name);
+    }
     if let Some(name) = what.strip_prefix("State of ").filter(|name| !name.contains(' ') && *name != "each") {
         return Look::State(name);
     }
@@ -80,6 +92,7 @@ pub(super) fn look<'o>(observed: &'o Observed, probe: &str) -> Look<'o> {
         "cat /proc/self/cgroup in the container" => Look::FirstOutput,
         "State of each" => Look::States,
         "NetworkSettings: IPAddress, Ports" => Look::Addresses,
+        "NetworkSettings.Ports of each" => Look::Ports,
         "/events of all this" => Look::AllEvents,
         "/events after it" | "/events of it" => Look::NewEvents,
         "seconds" => Look::Took,
@@ -130,7 +143,9 @@ mod tests {
             ("id", "echo '@@@ step'\n{ id\n} 2>&1", Look::Section("step")),
             ("env, as the first process", "env", Look::Output),
             ("beside the daemon: ls /run", "", Look::Beside("ls /run")),
+            ("in another container: id", "", Look::InAnother("id")),
             ("State of ex1", "", Look::State("ex1")),
+            ("NetworkSettings of web", "env", Look::Network("web")),
             ("State of each", "", Look::States),
             ("exit status of the daemon after signal 15, and seconds", "", Look::End(15)),
             ("daemon started again -r=false", "", Look::StartAgain("-r=false")),

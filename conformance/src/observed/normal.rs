@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write, sync::LazyLock};
 
 use regex::{Captures, Regex};
 
-use crate::exchange::Normaliser;
+use crate::exchange::{Normaliser, hosts_in_order};
 
 /// Ids of the scenario's objects and what stands for them: `{c:web}`.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +43,8 @@ pub(super) fn comparable(what: &str, text: &str) -> String {
         status(text)
     } else if what.starts_with("ip addr") || what.starts_with("ip route") {
         interfaces(text)
+    } else if what == "cat /etc/hosts" {
+        hosts_in_order(text)
     } else if what.starts_with("echo pid ppid") {
         own_ids(text)
     } else if what.starts_with("ps -o") {
@@ -97,8 +99,10 @@ fn volumes_in_order(text: &str) -> String {
 
 /// Where a daemon keeps things below its data root is its own affair; what it is shows.
 fn place_in_data(root: &str) -> String {
-    static PLACES: LazyLock<[(Regex, &str); 3]> = LazyLock::new(|| {
+    static PLACES: LazyLock<[(Regex, &str); 4]> = LazyLock::new(|| {
         [
+            // A terminal of the host's.
+            (r"^/\d+$", "/<n>"),
             (r"^.*/containers/\{c:[^}]*\}/(hosts|hostname|resolv\.conf)$", "<the container's $1>"),
             (r"^.*(/volumes/([0-9a-f]{64}|<id>)(/_data)?|/vfs/dir/([0-9a-f]{64}|<id>))(/.*)?$", "<a volume>$5"),
             (r"^.*/\{c:[^}]*\}(/tree|/rootfs)?$", "<the root>"),
@@ -150,7 +154,9 @@ fn interfaces(text: &str) -> String {
         ]
         .map(|(pattern, stands)| (Regex::new(pattern).expect("a fixed pattern"), stands))
     });
-    CHANCE.iter().fold(text.to_owned(), |text, (pattern, stands)| pattern.replace_all(&text, *stands).into_owned())
+    let told =
+        CHANCE.iter().fold(text.to_owned(), |text, (pattern, stands)| pattern.replace_all(&text, *stands).into_owned());
+    told.trim_end().to_owned()
 }
 
 /// `pid ppid pgrp session tty tpgid: 0 7 7 0 -1 self 7`: which of them are the process itself.

@@ -2,13 +2,17 @@
 
 use std::{
     collections::BTreeMap,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        LazyLock,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
 use drydock_spec::Version;
 use nix::sys::signal::Signal;
+use regex::Regex;
 use serde_json::{Value, json};
 
 use super::{
@@ -112,11 +116,21 @@ impl<'m> Stage<'m> {
             Look::None(why) => return Done::Blocked(observed, why.to_owned()),
             Look::Section(name) => self.section(scene, observed, name),
             Look::Output | Look::FirstOutput => self.output(scene, observed, look == Look::FirstOutput),
-            Look::Beside(command) => match self.beside(observed, command) {
+            Look::Beside(command) => match self.beside(scene, observed, command) {
                 Ok(seen) => seen,
                 Err(why) => return Done::Blocked(observed, why),
             },
-            Look::State(name) => self.settled(observed, |stage| state::state(stage.client, &stage.prefix, name)),
+            Look::InAnother(command) => {
+                let command = self.addressed(scene, command);
+                self.compared(observed, &inside::another(self.client, &self.prefix, &command))
+            }
+            Look::State(name) => self.settled(observed, |stage| {
+                told_of(&observed.seen.result, state::state(stage.client, &stage.prefix, name))
+            }),
+            Look::Network(name) => self.settled(observed, |stage| stage.inspect(name)["NetworkSettings"].take()),
+            Look::Ports => {
+                self.each(scene, observed, |stage, name| stage.inspect(name)["NetworkSettings"]["Ports"].take())
+            }
             Look::States => {
                 self.each(scene, observed, |stage, name| state::in_a_word(stage.client, &stage.prefix, name).into())
             }
@@ -161,8 +175,21 @@ impl<'m> Stage<'m> {
         self.compared(observed, if cut { wrote.trim_end() } else { &wrote })
     }
 
-    fn beside(&self, observed: &Observed, command: &str) -> Result<Comparison, String> {
-        let line = beside::command(&self.lane.fill(command), &self.machine.folder().to_string_lossy());
+    /// A command with the address that the scenario's container has now.
+    fn addressed(&self, scene: &Scene, command: &str) -> String {
+        static OF_A_CONTAINER: LazyLock<Regex> =
+            LazyLock::new(|| Regex::new(r"\b172\.17\.0\.\d+\b").expect("a fixed pattern"));
+        let Some(container) = scene.containers.last().filter(|_| OF_A_CONTAINER.is_match(command)) else {
+            return command.to_owned();
+        };
+        let about = self.inspect(container);
+        let address = about.pointer("/NetworkSettings/IPAddress").and_then(Value::as_str).unwrap_or_default();
+        OF_A_CONTAINER.replace_all(command, address).into_owned()
+    }
+
+    fn beside(&self, scene: &Scene, observed: &Observed, command: &str) -> Result<Comparison, String> {
+        let filled = self.addressed(scene, &self.lane.fill(command));
+        let line = beside::command(&filled, &self.machine.folder().to_string_lossy());
         let recorded = beside::comparable(command, &text(&observed.seen.result));
         let begun = Instant::now();
         loop {
@@ -322,6 +349,17 @@ fn text(result: &Value) -> String {
     match result {
         Value::String(text) => text.clone(),
         other => format!("{other:#}"),
+    }
+}
+
+/// Of a state, the fields that the recorder chose; all of them where it told of the process.
+fn told_of(recorded: &Value, live: Value) -> Value {
+    match (recorded, live) {
+        (Value::Object(recorded), Value::Object(mut live)) if !recorded.contains_key("Pid") => {
+            live.retain(|key, _| recorded.contains_key(key));
+            Value::Object(live)
+        }
+        (_, live) => live,
     }
 }
 
