@@ -1,15 +1,26 @@
 //! Real clients against the reference daemon: old and new ones, each at the versions it speaks.
 //!
 //! What a client needs is installed from its package registry into the target directory. A client whose interpreter
-//! or package cannot be had is reported as absent, never as passed.
+//! or package cannot be had is reported as absent, never as passed. Every script runs in the daemon's own network
+//! namespace, so that published ports and the daemon's TCP address are reached, and tells of each of its acts by a
+//! line: `ok ACT`, `not ok ACT` or `skip ACT: REASON`.
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsStr,
+    fs::{self, File},
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::{Command, ExitCode, Stdio},
+    process::{Command, ExitCode, ExitStatus, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
 
 use crate::{
     artifacts,
@@ -18,109 +29,188 @@ use crate::{
     image::Program,
 };
 
-/// Run real client libraries and the docker command against drydockd.
+/// Where the daemon listens for clients that know no unix socket, in its own network namespace.
+const TCP: &str = "127.0.0.1:2375";
+/// A script that takes longer hangs.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// Run real client libraries, the docker command and a browser against drydockd.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Run only clients whose name holds this text.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
+
+    /// Run the docker command's scripts with this command as well, at the version it speaks; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    docker: Vec<PathBuf>,
 }
 
-/// What runs a client's script.
+/// What runs a client's scripts.
 #[derive(Clone, Copy)]
 enum Runtime {
     /// A Python of this version, as `pythonX.Y` or from pyenv.
     Python(&'static str),
     Node,
-    /// The shell, with the docker command installed.
+    Ruby,
+    /// Node, and a Chromium that it drives.
+    Browser,
+    /// The shell, and a docker command that speaks the version.
     DockerCommand,
 }
 
 struct Client {
-    name: &'static str,
+    name: String,
     runtime: Runtime,
     packages: &'static [&'static str],
-    script: &'static str,
-    versions: &'static [&'static str],
+    scripts: &'static [&'static str],
+    versions: Vec<String>,
+    /// The docker command that the user named.
+    command: Option<PathBuf>,
 }
 
-const CLIENTS: [Client; 6] = [
-    Client {
-        name: "docker-py 1.2.3",
-        runtime: Runtime::Python("2.7"),
-        packages: &["docker-py==1.2.3", "requests==2.6.2", "six", "websocket-client==0.32.0"],
-        script: "docker_py.py",
-        versions: &["1.17", "1.18"],
-    },
-    Client {
-        name: "docker-py 1.3.1",
-        runtime: Runtime::Python("2.7"),
-        packages: &["docker-py==1.3.1", "requests==2.7.0", "six", "websocket-client==0.32.0"],
-        script: "docker_py.py",
-        versions: &["1.19"],
-    },
-    Client {
-        name: "docker-py 1.10.6",
-        runtime: Runtime::Python("3.6"),
-        packages: &["docker-py==1.10.6", "requests==2.11.1", "websocket-client==0.32.0"],
-        script: "docker_py.py",
-        versions: &["1.18", "1.19"],
-    },
-    Client {
-        name: "dockerode 2.5.8",
-        runtime: Runtime::Node,
-        packages: &["dockerode@2.5.8"],
-        script: "dockerode.js",
-        versions: &["1.16", "1.19"],
-    },
-    Client {
-        name: "dockerode 5.0.1",
-        runtime: Runtime::Node,
-        packages: &["dockerode@5.0.1"],
-        script: "dockerode.js",
-        versions: &["1.16", "1.19"],
-    },
-    Client {
-        name: "docker command",
-        runtime: Runtime::DockerCommand,
-        packages: &[],
-        script: "cli.sh",
-        versions: &["1.14", "1.15", "1.16", "1.17", "1.18", "1.19"],
-    },
-];
+impl Client {
+    fn new(
+        name: &str,
+        runtime: Runtime,
+        packages: &'static [&'static str],
+        scripts: &'static [&'static str],
+        versions: &[&str],
+    ) -> Self {
+        let versions = versions.iter().map(|&version| version.to_owned()).collect();
+        Self { name: name.to_owned(), runtime, packages, scripts, versions, command: None }
+    }
+}
+
+const COMMAND_SCRIPTS: &[&str] = &["cli/run.sh", "cli/lives.sh", "cli/streams.sh", "cli/images.sh"];
+
+/// All clients: each docker-py at the version it was made for, and the newest ones.
+fn clients() -> Vec<Client> {
+    const SOCKETS: &str = "websocket-client==0.32.0";
+    let python = ["docker_py.py"].as_slice();
+    let node = ["dockerode.js"].as_slice();
+    vec![
+        Client::new(
+            "docker-py 0.5.3",
+            Runtime::Python("2.7"),
+            &["docker-py==0.5.3", "requests==2.2.1", "six", SOCKETS],
+            python,
+            &["1.14"],
+        ),
+        Client::new(
+            "docker-py 0.6.0",
+            Runtime::Python("2.7"),
+            &["docker-py==0.6.0", "requests==2.4.3", "six", SOCKETS],
+            python,
+            &["1.15"],
+        ),
+        Client::new(
+            "docker-py 0.7.2",
+            Runtime::Python("2.7"),
+            &["docker-py==0.7.2", "requests==2.5.3", "six", SOCKETS],
+            python,
+            &["1.16"],
+        ),
+        Client::new(
+            "docker-py 1.1.0",
+            Runtime::Python("2.7"),
+            &["docker-py==1.1.0", "requests==2.5.3", "six", SOCKETS],
+            python,
+            &["1.17"],
+        ),
+        Client::new(
+            "docker-py 1.2.3",
+            Runtime::Python("2.7"),
+            &["docker-py==1.2.3", "requests==2.6.2", "six", SOCKETS],
+            python,
+            &["1.15", "1.18"],
+        ),
+        Client::new(
+            "docker-py 1.3.1",
+            Runtime::Python("2.7"),
+            &["docker-py==1.3.1", "requests==2.7.0", "six", SOCKETS],
+            python,
+            &["1.19"],
+        ),
+        Client::new(
+            "docker-py 1.10.6",
+            Runtime::Python("3.6"),
+            &["docker-py==1.10.6", "requests==2.11.1", SOCKETS],
+            python,
+            &["1.18", "1.19"],
+        ),
+        Client::new("dockerode 2.5.8", Runtime::Node, &["dockerode@2.5.8"], node, &["1.14", "1.16", "1.19"]),
+        Client::new("dockerode 5.0.1", Runtime::Node, &["dockerode@5.0.1"], node, &["1.16", "1.19"]),
+        Client::new("docker-api gem", Runtime::Ruby, &[], &["docker_api.rb"], &["1.16", "1.19"]),
+        Client::new("browser", Runtime::Browser, &[], &["browser.js"], &["1.14", "1.19"]),
+        Client::new(
+            "docker command",
+            Runtime::DockerCommand,
+            &[],
+            COMMAND_SCRIPTS,
+            &["1.14", "1.15", "1.16", "1.17", "1.18", "1.19"],
+        ),
+    ]
+}
+
+/// A docker command that the user named: it speaks one version, which it tells.
+fn named(command: &Path) -> Result<Client> {
+    let command = fs::canonicalize(command).with_context(|| format!("no docker command {}", command.display()))?;
+    let told = Command::new(&command).arg("version").env("DOCKER_HOST", "unix:///nowhere").output()?;
+    let text = String::from_utf8_lossy(&told.stdout).into_owned();
+    let version = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("Client API version: ").map(str::to_owned))
+        .with_context(|| format!("{} tells no API version of the client's", command.display()))?;
+    let mut client =
+        Client::new(&command.display().to_string(), Runtime::DockerCommand, &[], COMMAND_SCRIPTS, &[&version]);
+    client.command = Some(command);
+    Ok(client)
+}
 
 /// How the clients came out.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
-    pub(crate) passed: u32,
-    pub(crate) failed: u32,
+struct Tally {
+    passed: u32,
+    failed: u32,
+    skipped: u32,
     /// Client and what it lacks.
-    pub(crate) absent: Vec<String>,
+    absent: Vec<String>,
 }
 
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
-    let tally = all(args.only.as_deref())?;
+    let mut chosen = clients();
+    chosen.retain(|client| args.only.as_ref().is_none_or(|text| client.name.contains(text.as_str())));
+    if args.only.is_none() && !args.docker.is_empty() {
+        chosen.clear();
+    }
+    for command in &args.docker {
+        chosen.push(named(command)?);
+    }
+    let tally = drive(&chosen)?;
     for absent in &tally.absent {
         println!("absent: {absent}");
     }
-    println!("{} passed, {} failed", tally.passed, tally.failed);
+    println!("{} passed, {} failed, {} skipped", tally.passed, tally.failed, tally.skipped);
     Ok(if tally.failed == 0 && tally.passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Runs each client at each of its versions on one daemon, started for it.
-pub(crate) fn all(only: Option<&str>) -> Result<Tally> {
+fn drive(clients: &[Client]) -> Result<Tally> {
     let artifacts = artifacts::all(Program::Own)?;
     let root = cargo::target().join("clients");
     let mut tally = Tally::default();
-    let daemon = Target::start("drydockd", &target::reference(&artifacts), &root.join("run"))?;
+    let mut command = target::reference(&artifacts);
+    command.extend(["-H".to_owned(), format!("tcp://{TCP}")]);
+    let daemon = Target::start("drydockd", &command, &root.join("run"))?;
     daemon.load(&artifacts.image.archive)?;
-    for client in CLIENTS.iter().filter(|client| only.is_none_or(|text| client.name.contains(text))) {
-        let home = root.join(client.name.replace(' ', "-"));
+    for client in clients {
+        let home = root.join(client.name.replace([' ', '/'], "-"));
         match client.install(&home) {
             Err(error) => tally.absent.push(format!("{}: {error:#}", client.name)),
             Ok(program) => {
-                for version in client.versions {
-                    client.run(&program, &home, daemon.socket()?, version, &mut tally)?;
+                for version in &client.versions {
+                    client.run(&program, &home, &daemon, version, &mut tally)?;
                 }
             }
         }
@@ -131,13 +221,24 @@ pub(crate) fn all(only: Option<&str>) -> Result<Tally> {
 }
 
 impl Client {
-    /// Installs its packages into `home` and gives the program that runs its script.
+    /// Installs its packages into `home` and gives the program that runs its scripts.
     fn install(&self, home: &Path) -> Result<PathBuf> {
+        fs::create_dir_all(home).with_context(|| format!("making {}", home.display()))?;
         let program = match self.runtime {
             Runtime::Python(version) => python(version)?,
             Runtime::Node => found("node").context("node is not installed")?,
+            Runtime::Browser => {
+                found("chromium").context("chromium is not installed")?;
+                found("node").context("node is not installed")?
+            }
+            Runtime::Ruby => {
+                let ruby = found("ruby").context("ruby is not installed")?;
+                let has = Command::new(&ruby).args(["-e", "require 'docker'"]).output()?;
+                ensure!(has.status.success(), "ruby has no docker-api (Debian: ruby-docker-api)");
+                ruby
+            }
             Runtime::DockerCommand => {
-                found("docker").context("the docker command is not installed")?;
+                found("script").context("`script` is not installed: it gives commands a terminal")?;
                 PathBuf::from("sh")
             }
         };
@@ -145,7 +246,6 @@ impl Client {
         if self.packages.is_empty() || done.exists() {
             return Ok(program);
         }
-        fs::create_dir_all(home).with_context(|| format!("making {}", home.display()))?;
         let mut install = match self.runtime {
             Runtime::Node => {
                 let mut install = Command::new("npm");
@@ -170,32 +270,107 @@ impl Client {
         Ok(program)
     }
 
-    fn run(&self, program: &Path, home: &Path, socket: &Path, version: &str, tally: &mut Tally) -> Result<()> {
-        let script = cargo::root().join("fixtures/clients").join(self.script);
-        let told = Command::new(program)
-            .arg(script)
-            .arg(socket)
-            .arg(version)
-            .env("PYTHONPATH", home)
-            .env("NODE_PATH", home.join("node_modules"))
-            .stdin(Stdio::null())
-            .output()
-            .with_context(|| format!("running {}", self.name))?;
-        let acts = u32::try_from(String::from_utf8_lossy(&told.stdout).lines().count()).unwrap_or(u32::MAX);
-        tally.passed += acts;
-        if told.status.success() && acts > 0 {
-            println!("{} at {version}: {acts} passed", self.name);
-        } else {
-            tally.failed += 1;
-            println!(
-                "{} at {version}: FAILED after {acts}\n{}{}",
-                self.name,
-                String::from_utf8_lossy(&told.stdout),
-                String::from_utf8_lossy(&told.stderr)
-            );
+    fn run(&self, program: &Path, home: &Path, daemon: &Target, version: &str, tally: &mut Tally) -> Result<()> {
+        let docker = match (self.runtime, &self.command) {
+            (Runtime::DockerCommand, None) => match docker_command(daemon.socket()?, version) {
+                Some(command) => command,
+                None => {
+                    tally.absent.push(format!("{} at {version}: none in the path speaks this version", self.name));
+                    return Ok(());
+                }
+            },
+            (_, command) => command.clone().unwrap_or_default(),
+        };
+        for script in self.scripts {
+            let mut command = Command::new("nsenter");
+            command
+                .arg(format!("--net=/proc/{}/ns/net", daemon.process()?))
+                .arg(program)
+                .arg(cargo::root().join("fixtures/clients").join(script))
+                .arg(daemon.socket()?)
+                .arg(version)
+                .env("PYTHONPATH", home)
+                .env("NODE_PATH", home.join("node_modules"))
+                .env("DOCKER", &docker)
+                .env("DAEMON_TCP", TCP);
+            let outcome = patiently(&mut command, home).with_context(|| format!("running {}", self.name))?;
+            outcome.tell(&format!("{} at {version}, {script}", self.name), tally);
         }
         Ok(())
     }
+}
+
+/// What a script told.
+struct Outcome {
+    /// `None`: it took too long and was ended.
+    status: Option<ExitStatus>,
+    told: String,
+    errors: String,
+}
+
+impl Outcome {
+    fn tell(&self, name: &str, tally: &mut Tally) {
+        let count = |start| u32::try_from(self.told.lines().filter(|line| line.starts_with(start)).count());
+        let [ok, wrong, skipped] = ["ok ", "not ok ", "skip "].map(|start| count(start).unwrap_or(u32::MAX));
+        tally.passed += ok;
+        tally.skipped += skipped;
+        // A script that ends badly, or tells of nothing, fails though none of its acts does.
+        let ended_well = self.status.is_some_and(|status| status.success()) && ok > 0;
+        let failed = if ended_well { wrong } else { wrong.max(1) };
+        tally.failed += failed;
+        println!("{name}: {ok} passed, {failed} failed, {skipped} skipped");
+        for line in self.told.lines().filter(|line| line.starts_with("not ok ") || line.starts_with("skip ")) {
+            println!("  {line}");
+        }
+        if failed > 0 {
+            if self.status.is_none() {
+                println!("  it did not end; the last it told: {}", last_line(self.told.as_bytes()));
+            }
+            println!("{}", self.errors);
+        }
+    }
+}
+
+/// Runs a script in a process group of its own, which is ended when it takes too long.
+fn patiently(command: &mut Command, home: &Path) -> Result<Outcome> {
+    let (told, errors) = (home.join("told"), home.join("errors"));
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(File::create(&told)?)
+        .stderr(File::create(&errors)?)
+        .process_group(0)
+        .spawn()?;
+    let group = Pid::from_raw(i32::try_from(child.id())?);
+    let until = Instant::now() + PATIENCE;
+    let status = loop {
+        match child.try_wait()? {
+            Some(status) => break Some(status),
+            None if Instant::now() > until => break None,
+            None => thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    if status.is_none() {
+        // First the signal that lets a script tidy up.
+        let _ = killpg(group, Signal::SIGTERM);
+        thread::sleep(Duration::from_secs(5));
+    }
+    let _ = killpg(group, Signal::SIGKILL);
+    let _ = child.wait();
+    let read = |path: &Path| fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    Ok(Outcome { status, told: read(&told)?, errors: read(&errors)? })
+}
+
+/// The first docker command in the path that speaks the version: newer ones refuse old versions, so each is asked.
+fn docker_command(socket: &Path, version: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|folder| folder.join("docker")).filter(|file| file.is_file()).find(|command| {
+        Command::new(command)
+            .args([OsStr::new("ps"), OsStr::new("-q")])
+            .env("DOCKER_HOST", format!("unix://{}", socket.display()))
+            .env("DOCKER_API_VERSION", version)
+            .output()
+            .is_ok_and(|told| told.status.success())
+    })
 }
 
 fn last_line(text: &[u8]) -> String {

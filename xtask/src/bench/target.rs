@@ -95,10 +95,14 @@ impl Target {
         self.started.as_ref().map(|started| started.socket.as_path()).context("the daemon was not started here")
     }
 
+    /// The process of a daemon that was started here: its namespaces are the daemon's.
+    pub(crate) fn process(&self) -> Result<u32> {
+        self.started.as_ref().map(|started| started.child.id()).context("the daemon was not started here")
+    }
+
     /// The network that a daemon started here lives in.
     pub(super) fn network_namespace(&self) -> Result<fs::File> {
-        let started = self.started.as_ref().context("the daemon was not started here")?;
-        let path = format!("/proc/{}/ns/net", started.child.id());
+        let path = format!("/proc/{}/ns/net", self.process()?);
         fs::File::open(&path).with_context(|| format!("opening {path}"))
     }
 
