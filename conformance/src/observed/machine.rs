@@ -251,6 +251,14 @@ impl Machine {
         lines[lines.len().saturating_sub(12)..].join("\n")
     }
 
+    /// Lets paused containers go on: a frozen process is ended by nothing.
+    fn thaw(ids: &[String]) {
+        for id in ids {
+            let _ =
+                fs::write(Path::new("/sys/fs/cgroup/freezer").join(CGROUP).join(id).join("freezer.state"), "THAWED");
+        }
+    }
+
     /// Removes the cgroups of containers that ended with the namespaces.
     fn remove_cgroups(&self, ids: &[String]) {
         for controller in fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
@@ -270,6 +278,7 @@ impl Drop for Machine {
         }
         let containers = self.beside("ls /var/lib/docker/containers").unwrap_or_default();
         let ids: Vec<String> = containers.split_whitespace().map(str::to_owned).collect();
+        Self::thaw(&ids);
         let _ = self.unshare.kill();
         let _ = self.unshare.wait();
         if let Some(daemon) = &mut self.daemon {

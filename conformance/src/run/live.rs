@@ -101,7 +101,8 @@ fn own(
     let units: Vec<Unit<'_>> = answers.chain(looks).collect();
     let looks: usize = plans.iter().map(|plan| observe::wanted(options, &plan.observed).len()).sum();
     progress(Event::Planned(looks + units.iter().map(|unit| unit.scripts.len()).sum::<usize>()));
-    let remarks: Mutex<Vec<String>> = Mutex::default();
+    let unasked = (looks == 0 && options.only.is_empty()).then(|| observe::UNASKED.to_owned());
+    let remarks: Mutex<Vec<String>> = Mutex::new(unasked.into_iter().collect());
     let failed: Mutex<Option<RunError>> = Mutex::default();
     let findings = each(options, interrupt, &units, |unit| {
         if unit.observes {

@@ -34,10 +34,15 @@ pub(super) fn check(scenario: &Scenario, observed: &Observed) -> String {
     format!("observed {}#{}", scenario.name, observed.label())
 }
 
-/// The scenarios that are asked for.
+/// Said where nobody asked for the looks.
+pub(super) const UNASKED: &str =
+    "what containers show from inside and beside takes minutes and is looked at when asked for: --only 'observed *'";
+
+/// The scenarios that are asked for, by name: they take minutes, most of them spent on waiting.
 pub(super) fn wanted<'s>(options: &Options, scenarios: &'s [Scenario]) -> Vec<&'s Scenario> {
     let asked = |scenario: &&Scenario| {
         options.clause.is_none()
+            && !options.only.is_empty()
             && (options.asks_for(&format!("observed {}", scenario.name), None)
                 || scenario.looks().any(|observed| options.asks_for(&check(scenario, observed), None)))
     };
