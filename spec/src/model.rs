@@ -308,6 +308,8 @@ pub enum Condition {
     Invalid,
     /// It names something that is not there.
     Unknown,
+    /// It names the container that the request is about.
+    Own,
     /// The name is in use.
     Taken,
     /// Something else uses it.

@@ -171,6 +171,8 @@ pub enum StartFailure {
     IpcTargetNotRunning(String),
     #[error("the container {0} to share the network with does not run")]
     NetworkTargetNotRunning(String),
+    #[error("the container {0} to share the network with is the container itself")]
+    NetworkOfItsOwn(String),
     #[error("no container {0} to share the network with")]
     SharedMissing(String),
     #[error("no container {0} to share with")]

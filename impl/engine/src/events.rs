@@ -118,7 +118,7 @@ impl Action {
 pub struct Events {
     /// Kept events since this time go first; `None`: none of them.
     pub since: Option<Timestamp>,
-    /// The stream ends at this time; `None`: never.
+    /// The stream ends at this time; `None`: never. Kept events of its second are told.
     pub until: Option<Timestamp>,
 }
 
@@ -144,7 +144,10 @@ impl EventStream {
             None => self.coming.poll_recv(cx),
         };
         match (next, &mut self.until) {
-            (Poll::Ready(Some(event)), Some((until, _))) if event.time > *until => Poll::Ready(None),
+            // Clients know whole seconds: "until now" means with what has happened in this one.
+            (Poll::Ready(Some(event)), Some((until, _))) if event.time.unix_seconds() > until.unix_seconds() => {
+                Poll::Ready(None)
+            }
             (Poll::Pending, Some((_, sleep))) => sleep.as_mut().poll(cx).map(|()| None),
             (next, _) => next,
         }

@@ -22,6 +22,12 @@ pub(crate) async fn handle(call: Call) -> Answered {
         .map_err(|error| call.refuse(error))?;
     let outcome = if once { "one-shown" } else { "shown" };
     let (version, endpoint) = (call.version, call.endpoint);
+    if once {
+        // Whole, not a stream of one: it has a length then.
+        let mut samples = samples;
+        let Some(sample) = samples.next().await else { return Ok(Reply::body(outcome, Body::empty())) };
+        return Ok(Reply::body(outcome, Body::whole(reply::message(version, endpoint, outcome, view(&sample)))));
+    }
     let messages =
         stream::unfold(samples, |mut samples| async { samples.next().await.map(|sample| (sample, samples)) });
     let messages = messages.map(move |sample| Ok(reply::message(version, endpoint, outcome, view(&sample))));

@@ -35,6 +35,9 @@ pub(super) fn start_failure(failure: &StartFailure) -> (&'static [&'static str],
         StartFailure::NetworkTargetNotRunning(shared) => {
             (&["network-target-not-running"], told().with("shared", shared))
         }
+        StartFailure::NetworkOfItsOwn(shared) => {
+            (&["network-of-its-own", "network-target-not-running"], told().with("shared", shared))
+        }
         StartFailure::SharedMissing(shared) => (&["shared-container-missing"], told().with("shared", shared)),
         StartFailure::IpcTargetMissing(shared) => {
             (&["shared-container-missing"], Reply { nth: 1, ..told().with("shared", shared) })

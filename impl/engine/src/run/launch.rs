@@ -142,17 +142,26 @@ impl Engine {
     /// What other containers give: their namespaces and addresses. They must run.
     async fn shared(&self, container: &Container, definition: &Definition) -> Shared {
         Shared {
-            network: self.shared_network(definition).await,
+            network: self.shared_network(container, definition).await,
             ipc: self.shared_ipc(definition),
             links: self.links(container, &definition.name),
         }
     }
 
-    async fn shared_network(&self, definition: &Definition) -> Result<Option<SharedNetwork>, StartFailure> {
+    async fn shared_network(
+        &self,
+        container: &Container,
+        definition: &Definition,
+    ) -> Result<Option<SharedNetwork>, StartFailure> {
         let Some(name) = definition.host_config.network_mode.strip_prefix("container:") else { return Ok(None) };
         let other = self.sharing(name, StartFailure::SharedMissing)?;
+        if other.id == container.id {
+            return Err(StartFailure::NetworkOfItsOwn(name.to_owned()));
+        }
         let view = other.view();
         let not_running = || StartFailure::NetworkTargetNotRunning(name.to_owned());
+        // Asked before its lock: two that share with each other would wait for one another for ever.
+        view.state.running().ok_or_else(not_running)?;
         let body = other.lock().await.map_err(|_| not_running())?;
         let live = body.phase.live().ok_or_else(not_running)?;
         Ok(Some(SharedNetwork {
