@@ -48,21 +48,13 @@ pub(crate) async fn run(flags: Flags) -> Result<()> {
         _ = until_told() => tracing::warn!("ending at once"),
     }
     tokio::task::spawn_blocking(move || network.shutdown()).await.context("closing the network")?;
-    remove_cgroups();
+    drydock_runtime::remove_unused_parent(CGROUP).context("removing the cgroup above the containers'")?;
     drop(pidfile);
     ended
 }
 
 /// The cgroup above the containers', as the old daemons named it.
 const CGROUP: &str = "docker";
-
-/// Removes the cgroup above the containers' where nobody uses it any more: the kernel keeps one that has members, ours
-/// or another daemon's.
-fn remove_cgroups() {
-    for controller in fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
-        let _ = fs::remove_dir(controller.path().join(CGROUP));
-    }
-}
 
 /// Waits for a signal that ends the daemon.
 async fn until_told() -> Result<()> {

@@ -24,7 +24,7 @@ mod step;
 mod sys;
 mod user;
 
-pub use cgroup::{Cgroup, OomWatch};
+pub use cgroup::{Cgroup, OomWatch, remove_unused_parent};
 pub use cleanup::{CleanupError, cleanup, kill};
 pub use container::Container;
 pub use credentials::capabilities_withheld;

@@ -33,6 +33,11 @@ impl Hierarchy {
 
     /// Directory of the cgroup `id` below `parent` (see [`drydock_shim_protocol::Cgroups::parent`]).
     pub(super) fn directory(&self, parent: &str, id: &str) -> PathBuf {
+        self.parent_directory(parent).join(id)
+    }
+
+    /// Directory of `parent` itself.
+    pub(super) fn parent_directory(&self, parent: &str) -> PathBuf {
         let mut path = if parent.starts_with('/') { PathBuf::new() } else { self.own.clone() };
         for component in Path::new(parent).components() {
             match component {
@@ -41,7 +46,7 @@ impl Hierarchy {
                 Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
             }
         }
-        self.mount.join(path).join(id)
+        self.mount.join(path)
     }
 }
 

@@ -155,6 +155,18 @@ impl Drop for Cgroup {
     }
 }
 
+/// Removes the cgroup above containers' where nobody uses it any more: the kernel keeps one that has members, ours or
+/// another daemon's.
+///
+/// # Errors
+/// When the hierarchies cannot be read.
+pub fn remove_unused_parent(parent: &str) -> Result<(), Failure> {
+    for hierarchy in Hierarchy::all()? {
+        let _ = fs::remove_dir(hierarchy.parent_directory(parent)); // In use, or never made.
+    }
+    Ok(())
+}
+
 /// By `cgroup.procs` the kernel moves a whole process, under a lock that costs a grace period, milliseconds each time;
 /// by v1's `tasks` a thread moves itself without it, and whoever enters here has just one.
 fn entrance(hierarchy: &Hierarchy) -> &'static str {
@@ -211,4 +223,31 @@ fn walk(path: &Path, visit: &mut impl FnMut(&Path) -> io::Result<()>) -> io::Res
 
 fn failure(file: &Path, error: &io::Error) -> Failure {
     Failure::Cgroup { file: file.to_owned(), errno: errno(error).raw_os_error() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directories(parent: &str) -> Vec<PathBuf> {
+        let all = Hierarchy::all().unwrap().into_iter().map(|hierarchy| hierarchy.parent_directory(parent));
+        all.filter(|directory| directory.exists()).collect()
+    }
+
+    #[test]
+    fn a_parent_is_removed_once_nobody_uses_it() {
+        let parent = format!("drydock-test-parent-{}", std::process::id());
+        let wanted = |parent: &str| Cgroups { parent: parent.to_owned(), ..Cgroups::default() };
+        let Ok(cgroup) = Cgroup::make("one", &wanted(&parent)) else {
+            eprintln!("SKIPPED: no cgroup can be made; this test needs root");
+            return;
+        };
+        let made = directories(&parent);
+        assert!(!made.is_empty());
+        remove_unused_parent(&parent).unwrap();
+        assert_eq!(directories(&parent), made);
+        drop(cgroup);
+        remove_unused_parent(&parent).unwrap();
+        assert_eq!(directories(&parent), Vec::<PathBuf>::new());
+    }
 }
