@@ -7,16 +7,16 @@
 
 use std::{
     env,
-    ffi::OsStr,
     fs::{self, File},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::{Command, ExitCode, ExitStatus, Stdio},
+    process::{Child, Command, ExitCode, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use drydock_conformance::run::Interrupt;
 use nix::{
     sys::signal::{Signal, killpg},
     unistd::Pid,
@@ -33,6 +33,10 @@ use crate::{
 const TCP: &str = "127.0.0.1:2375";
 /// A script that takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(240);
+/// How long it may take to tidy up when it is ended.
+const TIDYING: Duration = Duration::from_secs(5);
+/// Seconds that a docker command may take to say what it is.
+const PROBE: &str = "10";
 
 /// Run real client libraries, the docker command and a browser against drydockd.
 #[derive(clap::Args)]
@@ -44,6 +48,10 @@ pub(crate) struct Args {
     /// Run the docker command's scripts with this command as well, at the version it speaks; may be repeated.
     #[arg(long, value_name = "FILE")]
     docker: Vec<PathBuf>,
+
+    /// Fail where a client cannot be had, or one of its acts is skipped.
+    #[arg(long)]
+    require_all: bool,
 }
 
 /// What runs a client's scripts.
@@ -156,8 +164,9 @@ fn clients() -> Vec<Client> {
 /// A docker command that the user named: it speaks one version, which it tells.
 fn named(command: &Path) -> Result<Client> {
     let command = fs::canonicalize(command).with_context(|| format!("no docker command {}", command.display()))?;
-    let told = Command::new(&command).arg("version").env("DOCKER_HOST", "unix:///nowhere").output()?;
-    let text = String::from_utf8_lossy(&told.stdout).into_owned();
+    let mut ask = Command::new("timeout");
+    ask.arg(PROBE).arg(&command).arg("version").env("DOCKER_HOST", "unix:///nowhere");
+    let text = String::from_utf8_lossy(&ask.output()?.stdout).into_owned();
     let version = text
         .lines()
         .find_map(|line| line.trim().strip_prefix("Client API version: ").map(str::to_owned))
@@ -187,16 +196,19 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     for command in &args.docker {
         chosen.push(named(command)?);
     }
-    let tally = drive(&chosen)?;
+    let interrupt = Interrupt::on_signals();
+    let tally = drive(&chosen, &interrupt)?;
     for absent in &tally.absent {
         println!("absent: {absent}");
     }
-    println!("{} passed, {} failed, {} skipped", tally.passed, tally.failed, tally.skipped);
-    Ok(if tally.failed == 0 && tally.passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let absent = tally.absent.len();
+    println!("{} passed, {} failed, {} skipped, {absent} clients absent", tally.passed, tally.failed, tally.skipped);
+    let whole = !args.require_all || tally.skipped == 0 && absent == 0;
+    Ok(if tally.failed == 0 && tally.passed > 0 && whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Runs each client at each of its versions on one daemon, started for it.
-fn drive(clients: &[Client]) -> Result<Tally> {
+fn drive(clients: &[Client], interrupt: &Interrupt) -> Result<Tally> {
     let artifacts = artifacts::all(Program::Own)?;
     let root = cargo::target().join("clients");
     let mut tally = Tally::default();
@@ -204,19 +216,17 @@ fn drive(clients: &[Client]) -> Result<Tally> {
     command.extend(["-H".to_owned(), format!("tcp://{TCP}")]);
     let daemon = Target::start("drydockd", &command, &root.join("run"))?;
     daemon.load(&artifacts.image.archive)?;
-    for client in clients {
+    for client in clients.iter().take_while(|_| !interrupt.is_set()) {
         let home = root.join(client.name.replace([' ', '/'], "-"));
         match client.install(&home) {
             Err(error) => tally.absent.push(format!("{}: {error:#}", client.name)),
             Ok(program) => {
-                for version in &client.versions {
-                    client.run(&program, &home, &daemon, version, &mut tally)?;
+                for version in client.versions.iter().take_while(|_| !interrupt.is_set()) {
+                    client.run(&program, &home, &daemon, version, interrupt, &mut tally)?;
                 }
             }
         }
     }
-    drop(daemon);
-    let _ = fs::remove_dir_all(root.join("run"));
     Ok(tally)
 }
 
@@ -270,7 +280,15 @@ impl Client {
         Ok(program)
     }
 
-    fn run(&self, program: &Path, home: &Path, daemon: &Target, version: &str, tally: &mut Tally) -> Result<()> {
+    fn run(
+        &self,
+        program: &Path,
+        home: &Path,
+        daemon: &Target,
+        version: &str,
+        interrupt: &Interrupt,
+        tally: &mut Tally,
+    ) -> Result<()> {
         let docker = match (self.runtime, &self.command) {
             (Runtime::DockerCommand, None) => match docker_command(daemon.socket()?, version) {
                 Some(command) => command,
@@ -293,7 +311,7 @@ impl Client {
                 .env("NODE_PATH", home.join("node_modules"))
                 .env("DOCKER", &docker)
                 .env("DAEMON_TCP", TCP);
-            let outcome = patiently(&mut command, home).with_context(|| format!("running {}", self.name))?;
+            let outcome = patiently(&mut command, home, interrupt).with_context(|| format!("running {}", self.name))?;
             outcome.tell(&format!("{} at {version}, {script}", self.name), tally);
         }
         Ok(())
@@ -302,7 +320,7 @@ impl Client {
 
 /// What a script told.
 struct Outcome {
-    /// `None`: it took too long and was ended.
+    /// `None`: it took too long, or the run is to end, and it was ended.
     status: Option<ExitStatus>,
     told: String,
     errors: String,
@@ -331,31 +349,47 @@ impl Outcome {
     }
 }
 
-/// Runs a script in a process group of its own, which is ended when it takes too long.
-fn patiently(command: &mut Command, home: &Path) -> Result<Outcome> {
-    let (told, errors) = (home.join("told"), home.join("errors"));
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(File::create(&told)?)
-        .stderr(File::create(&errors)?)
-        .process_group(0)
-        .spawn()?;
-    let group = Pid::from_raw(i32::try_from(child.id())?);
-    let until = Instant::now() + PATIENCE;
-    let status = loop {
-        match child.try_wait()? {
-            Some(status) => break Some(status),
-            None if Instant::now() > until => break None,
-            None => thread::sleep(Duration::from_millis(20)),
+/// A script in a process group of its own, all of which ends with this.
+struct Script(Child);
+
+impl Script {
+    /// Waits for its end, at most until `until`.
+    fn ended(&mut self, until: Instant, interrupt: &Interrupt) -> Result<Option<ExitStatus>> {
+        while Instant::now() < until && !interrupt.is_set() {
+            if let Some(status) = self.0.try_wait()? {
+                return Ok(Some(status));
+            }
+            thread::sleep(Duration::from_millis(20));
         }
-    };
-    if status.is_none() {
-        // First the signal that lets a script tidy up.
-        let _ = killpg(group, Signal::SIGTERM);
-        thread::sleep(Duration::from_secs(5));
+        Ok(None)
     }
-    let _ = killpg(group, Signal::SIGKILL);
-    let _ = child.wait();
+
+    fn signal(&self, signal: Signal) {
+        if let Ok(group) = i32::try_from(self.0.id()) {
+            let _ = killpg(Pid::from_raw(group), signal); // Nothing of it is left.
+        }
+    }
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        if matches!(self.0.try_wait(), Ok(None)) {
+            // First the signal that lets a script tidy up.
+            self.signal(Signal::SIGTERM);
+            let _ = self.ended(Instant::now() + TIDYING, &Interrupt::new());
+        }
+        self.signal(Signal::SIGKILL);
+        let _ = self.0.wait();
+    }
+}
+
+/// Runs a script, which is ended when it takes too long or the run is to end.
+fn patiently(command: &mut Command, home: &Path, interrupt: &Interrupt) -> Result<Outcome> {
+    let (told, errors) = (home.join("told"), home.join("errors"));
+    let command = command.stdin(Stdio::null()).stdout(File::create(&told)?).stderr(File::create(&errors)?);
+    let mut script = Script(command.process_group(0).spawn()?);
+    let status = script.ended(Instant::now() + PATIENCE, interrupt)?;
+    drop(script);
     let read = |path: &Path| fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     Ok(Outcome { status, told: read(&told)?, errors: read(&errors)? })
 }
@@ -364,8 +398,10 @@ fn patiently(command: &mut Command, home: &Path) -> Result<Outcome> {
 fn docker_command(socket: &Path, version: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path).map(|folder| folder.join("docker")).filter(|file| file.is_file()).find(|command| {
-        Command::new(command)
-            .args([OsStr::new("ps"), OsStr::new("-q")])
+        Command::new("timeout")
+            .arg(PROBE)
+            .arg(command)
+            .args(["ps", "-q"])
             .env("DOCKER_HOST", format!("unix://{}", socket.display()))
             .env("DOCKER_API_VERSION", version)
             .output()

@@ -136,16 +136,9 @@ impl<'s> Ledger<'s> {
             }
         };
         let gone = self.unreachable.map(|(label, why)| Finding {
-            check: "target answers".to_owned(),
-            endpoint: None,
-            version,
-            clauses: Vec::new(),
-            entries: Vec::new(),
-            verdict: Verdict::Error,
             reason: format!("at {label} it could not be reached: {why}"),
-            evidence: None,
             how,
-            took_ms: 0,
+            ..Finding::new("target answers", version, Verdict::Error)
         });
         self.checks.into_iter().map(finding).chain(gone).collect()
     }

@@ -6,7 +6,6 @@
 
 use std::{
     fs::{self, File},
-    io,
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
@@ -20,8 +19,8 @@ use nix::{
 };
 
 use crate::{
-    exchange::{Address, Client, Limits, Request},
-    run::Daemon,
+    exchange::Address,
+    run::{Daemon, StartError, await_answer},
 };
 
 /// How long the namespaces, or the daemon, may take to be ready.
@@ -61,26 +60,12 @@ while :; do sleep 3600; done"#;
 /// Why there is no machine, or no daemon in it.
 #[derive(Debug, thiserror::Error)]
 pub enum MachineError {
-    /// Its folder cannot be made.
-    #[error("making a folder for drydockd")]
-    Folder(#[source] io::Error),
-    /// A program cannot be run.
-    #[error("running {0}")]
-    Spawn(PathBuf, #[source] io::Error),
-    /// The namespaces were not made: they need root, `unshare`, `ip` and `mount`.
+    /// The daemon does not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The namespaces were not made: they need root, `unshare`, `setpriv`, `ip` and `mount`.
     #[error("no namespaces of its own: {0}")]
     Namespaces(String),
-    /// The daemon ended before it answered.
-    #[error("drydockd ended with {status} before it answered; its last words:\n{log}")]
-    Ended {
-        /// How.
-        status: ExitStatus,
-        /// The end of its log.
-        log: String,
-    },
-    /// The daemon does not answer.
-    #[error("drydockd did not answer in time; its last words:\n{0}")]
-    Silent(String),
 }
 
 /// Namespaces with a daemon in them; all gone when dropped.
@@ -100,19 +85,32 @@ impl Machine {
     /// Makes the namespaces; no daemon runs yet.
     pub fn new(programs: &Daemon) -> Result<Self, MachineError> {
         // A socket's path is short, and that of a build may not be.
-        let folder = tempfile::Builder::new().prefix("observed-").tempdir_in("/tmp").map_err(MachineError::Folder)?;
-        fs::write(folder.path().join("resolv.conf"), "nameserver 192.0.2.53\n").map_err(MachineError::Folder)?;
-        fs::write(folder.path().join("hosts"), HOSTS).map_err(MachineError::Folder)?;
-        let said = File::create(folder.path().join("keeper")).map_err(MachineError::Folder)?;
-        let unshare = Command::new("unshare")
-            .args(["--mount", "--net", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"])
+        let folder = tempfile::Builder::new().prefix("observed-").tempdir_in("/tmp").map_err(StartError::Folder)?;
+        fs::write(folder.path().join("resolv.conf"), "nameserver 192.0.2.53\n").map_err(StartError::Folder)?;
+        fs::write(folder.path().join("hosts"), HOSTS).map_err(StartError::Folder)?;
+        let said = File::create(folder.path().join("keeper")).map_err(StartError::Folder)?;
+        // However the suite ends, the keeper ends with it.
+        let unshare = Command::new("setpriv")
+            .args([
+                "--pdeathsig",
+                "KILL",
+                "unshare",
+                "--mount",
+                "--net",
+                "--uts",
+                "--ipc",
+                "--pid",
+                "--fork",
+                "--kill-child",
+                "--mount-proc",
+            ])
             .args(["--propagation", "private", "--", "sh", "-c", KEEPER])
             .env("FOLDER", folder.path())
             .stdin(Stdio::null())
-            .stdout(said.try_clone().map_err(MachineError::Folder)?)
+            .stdout(said.try_clone().map_err(StartError::Folder)?)
             .stderr(said)
             .spawn()
-            .map_err(|error| MachineError::Spawn("unshare".into(), error))?;
+            .map_err(|error| StartError::Spawn("setpriv".into(), error))?;
         let mut machine = Self { programs: programs.clone(), folder, unshare, keeper: 0, daemon: None };
         machine.await_keeper()?;
         Ok(machine)
@@ -136,8 +134,8 @@ impl Machine {
     /// Starts the daemon and waits until it answers.
     pub fn start(&mut self, flags: &[&str]) -> Result<(), MachineError> {
         let log = File::options().create(true).append(true).open(self.folder.path().join("log"));
-        let log = log.map_err(MachineError::Folder)?;
-        let errors = log.try_clone().map_err(MachineError::Folder)?;
+        let log = log.map_err(StartError::Folder)?;
+        let errors = log.try_clone().map_err(StartError::Folder)?;
         let mut command = self.inside(&self.programs.daemon);
         command
             .arg("-H")
@@ -149,24 +147,10 @@ impl Machine {
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(errors);
-        let daemon = command.spawn().map_err(|error| MachineError::Spawn(self.programs.daemon.clone(), error))?;
+        let daemon = command.spawn().map_err(|error| StartError::Spawn(self.programs.daemon.clone(), error))?;
         self.daemon = Some(daemon);
-        self.await_answer()
-    }
-
-    fn await_answer(&mut self) -> Result<(), MachineError> {
-        let begun = Instant::now();
-        let client = Client::new(self.address(), Limits::default().within(Duration::from_secs(2)));
-        while begun.elapsed() < START {
-            if let Some(status) = self.ended() {
-                return Err(MachineError::Ended { status, log: self.last_words() });
-            }
-            if self.socket().exists() && client.send(Request::new("GET", "/_ping")).status() == Some(200) {
-                return Ok(());
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        Err(MachineError::Silent(self.last_words()))
+        let (socket, log) = (self.socket(), self.folder.path().join("log"));
+        Ok(await_answer(&socket, &log, || self.ended())?)
     }
 
     /// A command in these namespaces.
@@ -186,7 +170,7 @@ impl Machine {
             .env("DIR", self.folder.path())
             .stdin(Stdio::null())
             .output()
-            .map_err(|error| MachineError::Spawn("nsenter".into(), error))?;
+            .map_err(|error| StartError::Spawn("nsenter".into(), error))?;
         let mut said = String::from_utf8_lossy(&stdout).into_owned();
         if let Some(code) = status.code().filter(|code| *code != 0) {
             said += &format!("[exit status {code}]");
@@ -242,13 +226,6 @@ impl Machine {
 
     fn socket(&self) -> PathBuf {
         self.folder.path().join("docker.sock")
-    }
-
-    /// The end of the daemon's log.
-    pub fn last_words(&self) -> String {
-        let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
-        lines[lines.len().saturating_sub(12)..].join("\n")
     }
 
     /// Lets paused containers go on: a frozen process is ended by nothing.

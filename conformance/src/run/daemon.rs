@@ -3,7 +3,6 @@
 use std::{
     fs::{self, File},
     io,
-    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     thread,
@@ -94,30 +93,18 @@ impl OwnDaemon {
             .spawn()
             .map_err(|error| StartError::Spawn(programs.daemon.clone(), error))?;
         let mut daemon = Self { child, folder };
-        daemon.await_answer()?;
+        let (socket, log) = (daemon.socket(), daemon.folder.path().join("log"));
+        await_answer(&socket, &log, || daemon.ended())?;
         Ok(daemon)
-    }
-
-    fn await_answer(&mut self) -> Result<(), StartError> {
-        let begun = Instant::now();
-        let client = Client::new(self.address(), Limits::default().within(Duration::from_secs(2)));
-        while begun.elapsed() < START {
-            if let Ok(Some(status)) = self.child.try_wait() {
-                return Err(StartError::Ended { status, log: self.last_words() });
-            }
-            if self.folder.path().join("drydock.sock").exists()
-                && client.send(Request::new("GET", "/_ping")).status() == Some(200)
-            {
-                return Ok(());
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        Err(StartError::Silent(self.last_words()))
     }
 
     /// Where it listens.
     pub fn address(&self) -> Address {
-        Address::Unix(self.folder.path().join("drydock.sock"))
+        Address::Unix(self.socket())
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("drydock.sock")
     }
 
     /// Its process, whose namespaces are its own.
@@ -127,9 +114,7 @@ impl OwnDaemon {
 
     /// The end of its log.
     pub fn last_words(&self) -> String {
-        let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
-        lines[lines.len().saturating_sub(12)..].join("\n")
+        last_words(&self.folder.path().join("log"))
     }
 
     /// Whether it still runs; else how it ended.
@@ -147,13 +132,39 @@ impl Drop for OwnDaemon {
         let _ = kill(pid, Signal::SIGTERM);
         let begun = Instant::now();
         while begun.elapsed() < STOP {
-            match self.ended() {
-                Some(status) if status.signal().is_none() || status.success() => return,
-                Some(_) => return,
-                None => thread::sleep(Duration::from_millis(20)),
+            if self.ended().is_some() {
+                return;
             }
+            thread::sleep(Duration::from_millis(20));
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Waits until the daemon that listens on `socket` and writes to `log` answers.
+pub(crate) fn await_answer(
+    socket: &Path,
+    log: &Path,
+    mut ended: impl FnMut() -> Option<ExitStatus>,
+) -> Result<(), StartError> {
+    let begun = Instant::now();
+    let client = Client::new(Address::Unix(socket.to_owned()), Limits::default().within(Duration::from_secs(2)));
+    while begun.elapsed() < START {
+        if let Some(status) = ended() {
+            return Err(StartError::Ended { status, log: last_words(log) });
+        }
+        if socket.exists() && client.send(Request::new("GET", "/_ping")).status() == Some(200) {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    Err(StartError::Silent(last_words(log)))
+}
+
+/// The end of a log.
+fn last_words(log: &Path) -> String {
+    let log = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(12)..].join("\n")
 }

@@ -198,31 +198,15 @@ impl<'a, 'p> Judge<'a, 'p> {
 
     fn blocked(&mut self, script: &Script, why: &str) {
         self.findings.push(Finding {
-            check: format!("recorded {}", script.scenario),
-            endpoint: None,
-            version: self.place.version,
-            clauses: Vec::new(),
-            entries: Vec::new(),
-            verdict: Verdict::Blocked,
             reason: why.to_owned(),
-            evidence: None,
-            how: How::Live,
-            took_ms: 0,
+            ..Finding::new(format!("recorded {}", script.scenario), self.place.version, Verdict::Blocked)
         });
     }
 
     fn finding(&self, script: &Script, step: &Step) -> Finding {
         Finding {
-            check: format!("recorded {}#{}", script.scenario, step.label()),
             endpoint: endpoint(self.place.spec, self.place.version, &step.recorded).map(str::to_owned),
-            version: self.place.version,
-            clauses: Vec::new(),
-            entries: Vec::new(),
-            verdict: Verdict::Error,
-            reason: String::new(),
-            evidence: None,
-            how: How::Live,
-            took_ms: 0,
+            ..Finding::new(format!("recorded {}#{}", script.scenario, step.label()), self.place.version, Verdict::Error)
         }
     }
 
@@ -247,20 +231,14 @@ impl<'a, 'p> Judge<'a, 'p> {
                     self.ledger.observe(situation);
                 }
                 Err(failed) => self.findings.push(Finding {
-                    check: format!("probe {}/{}", probe.endpoint, probe.outcome),
                     endpoint: Some(probe.endpoint.clone()),
-                    version: place.version,
-                    clauses: Vec::new(),
-                    entries: Vec::new(),
-                    verdict: Verdict::Error,
                     reason: "the container that it needs cannot be made".to_owned(),
                     evidence: Some(Evidence {
                         exchanges: vec![ShownExchange::of(&failed)],
                         expected: format!("a container that is {:?}", probe.needs).to_lowercase(),
                         ..Evidence::default()
                     }),
-                    how: How::Live,
-                    took_ms: 0,
+                    ..Finding::new(format!("probe {}/{}", probe.endpoint, probe.outcome), place.version, Verdict::Error)
                 }),
             }
             if probe.needs.is_some() {
@@ -308,16 +286,8 @@ impl<'a, 'p> Judge<'a, 'p> {
             let absent = exchange.status() == Some(404)
                 && exchange.answer.as_ref().is_ok_and(|response| response.text().trim_end() == "404 page not found");
             let mut finding = Finding {
-                check: format!("route {id} (absent)"),
-                endpoint: Some(id),
-                version: place.version,
-                clauses: Vec::new(),
-                entries: Vec::new(),
-                verdict: Verdict::Pass,
-                reason: String::new(),
-                evidence: None,
-                how: How::Live,
-                took_ms: 0,
+                endpoint: Some(id.clone()),
+                ..Finding::new(format!("route {id} (absent)"), place.version, Verdict::Pass)
             };
             if !absent {
                 finding.verdict = Verdict::Fail;

@@ -10,6 +10,7 @@ mod observe;
 mod options;
 mod replay;
 
+pub(crate) use daemon::await_answer;
 pub use daemon::{OwnDaemon, StartError};
 pub use interrupt::Interrupt;
 pub use list::{is_named, names};
@@ -144,17 +145,10 @@ fn judge_deviations(
     }
     for line in unused {
         remarks.push(format!("the deviations file has a line that explains nothing: {line}"));
+        let version = options.versions.last().copied().unwrap_or(drydock_spec::Version::NEWEST);
         findings.push(Finding {
-            check: format!("deviation {line}"),
-            endpoint: None,
-            version: options.versions.last().copied().unwrap_or(drydock_spec::Version::NEWEST),
-            clauses: Vec::new(),
-            entries: Vec::new(),
-            verdict: Verdict::UnexpectedPass,
             reason: "it explains nothing any more".to_owned(),
-            evidence: None,
-            how: verdict::How::Live,
-            took_ms: 0,
+            ..Finding::new(format!("deviation {line}"), version, Verdict::UnexpectedPass)
         });
     }
 }

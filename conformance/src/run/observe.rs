@@ -12,7 +12,7 @@ use crate::{
     exchange::{Client, Limits, Request},
     observed::{Done, Machine, MachineError, Observed, Scenario, Stage},
     recorded::{Comparison, Naming, Ran},
-    verdict::{Evidence, Finding, How, Verdict, matches},
+    verdict::{Evidence, Finding, Verdict, matches},
 };
 
 /// Groups of scenarios whose daemons were started anew for each.
@@ -76,9 +76,8 @@ pub(super) fn run(watch: &Watch<'_>, all: &[Scenario], interrupt: &Interrupt, pr
 /// Where the suite does not own the daemon's machine, nothing of this can be looked at.
 pub(super) fn blocked(options: &Options, version: Version, scenarios: &[Scenario]) -> Vec<Finding> {
     let finding = |scenario: &Scenario| Finding {
-        verdict: Verdict::Blocked,
         reason: "only a drydockd that the suite starts itself is looked at from inside and beside".to_owned(),
-        ..blank(format!("observed {}", scenario.name), version)
+        ..Finding::new(format!("observed {}", scenario.name), version, Verdict::Blocked)
     };
     wanted(options, scenarios).into_iter().map(finding).collect()
 }
@@ -171,20 +170,5 @@ fn ruling<'s>(spec: &'s Spec, version: Version, scenario: &Scenario, observed: &
 }
 
 fn judged(watch: &Watch<'_>, scenario: &Scenario, observed: &Observed, verdict: Verdict, reason: &str) -> Finding {
-    Finding { verdict, reason: reason.to_owned(), ..blank(check(scenario, observed), watch.version) }
-}
-
-fn blank(check: String, version: Version) -> Finding {
-    Finding {
-        check,
-        endpoint: None,
-        version,
-        clauses: Vec::new(),
-        entries: Vec::new(),
-        verdict: Verdict::Error,
-        reason: String::new(),
-        evidence: None,
-        how: How::Live,
-        took_ms: 0,
-    }
+    Finding { reason: reason.to_owned(), ..Finding::new(check(scenario, observed), watch.version, verdict) }
 }

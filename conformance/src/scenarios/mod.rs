@@ -117,16 +117,10 @@ impl Scenario {
 
     fn finding(&self, version: Version, how: How, verdict: Verdict) -> Finding {
         Finding {
-            check: format!("scenario {}", self.name),
             endpoint: self.clauses.iter().find_map(|clause| endpoint_of(clause)).map(str::to_owned),
-            version,
             clauses: self.clauses.iter().map(|clause| (*clause).to_owned()).collect(),
-            entries: Vec::new(),
-            verdict,
-            reason: String::new(),
-            evidence: None,
             how,
-            took_ms: 0,
+            ..Finding::new(format!("scenario {}", self.name), version, verdict)
         }
     }
 }

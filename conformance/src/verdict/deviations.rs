@@ -159,20 +159,12 @@ pub(crate) fn matches(glob: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::How;
 
     fn finding(check: &str, verdict: Verdict) -> Finding {
         Finding {
-            check: check.into(),
-            endpoint: None,
-            version: drydock_spec::Version::NEWEST,
             clauses: vec!["api.x.001".into()],
-            entries: vec![],
-            verdict,
             reason: "status 500".into(),
-            evidence: None,
-            how: How::Live,
-            took_ms: 0,
+            ..Finding::new(check, drydock_spec::Version::NEWEST, verdict)
         }
     }
 

@@ -82,6 +82,24 @@ pub struct Finding {
     pub took_ms: u64,
 }
 
+impl Finding {
+    /// One of a live daemon, about which there is nothing more to say.
+    pub(crate) fn new(check: impl Into<String>, version: Version, verdict: Verdict) -> Self {
+        Self {
+            check: check.into(),
+            endpoint: None,
+            version,
+            clauses: Vec::new(),
+            entries: Vec::new(),
+            verdict,
+            reason: String::new(),
+            evidence: None,
+            how: How::Live,
+            took_ms: 0,
+        }
+    }
+}
+
 /// How a check was decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -1,10 +1,6 @@
 //! What a container wrote: changes, and copying it out.
 
-use std::{
-    fs,
-    process::{Command, Stdio},
-    time::Instant,
-};
+use std::{fs, time::Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
@@ -12,8 +8,7 @@ use serde_json::{Value, json};
 use super::{
     Group, Unit, Work,
     containers::{create, remove_all, start},
-    floor::Folder,
-    images::drain,
+    floor::{self, Folder},
     target::Target,
 };
 
@@ -102,16 +97,5 @@ fn walk() -> Result<f64> {
 
 /// `tar -c`.
 fn archive() -> Result<f64> {
-    let folder = made()?;
-    let began = Instant::now();
-    let mut tar = Command::new("tar")
-        .args(["-c", "-C"])
-        .arg(folder.path())
-        .arg(".")
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("running tar")?;
-    drain(tar.stdout.take().context("tar has no output")?)?;
-    tar.wait()?;
-    Ok(began.elapsed().as_secs_f64() * 1e3)
+    floor::tar(made()?.path())
 }

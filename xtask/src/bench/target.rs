@@ -198,17 +198,26 @@ fn stop(child: &mut Child) {
 impl Drop for Started {
     fn drop(&mut self) {
         stop(&mut self.child);
-        // What the daemon left running is in its cgroup still.
-        for _ in 0..100 {
-            let pids = fs::read_to_string(self.cgroup.join("cgroup.procs")).unwrap_or_default();
-            for pid in pids.lines().filter_map(|pid| pid.parse().ok()) {
-                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-            }
-            if fs::remove_dir(&self.cgroup).is_ok() || !self.cgroup.exists() {
+        // What the daemon left running is in its cgroup still, or in those of containers below it.
+        for _ in 0..500 {
+            if clear(&self.cgroup) {
                 break;
             }
             thread::sleep(Duration::from_millis(20));
         }
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// Kills what is in a cgroup and below it, and removes what is empty. Whether all of it is gone.
+fn clear(cgroup: &Path) -> bool {
+    let below = fs::read_dir(cgroup).into_iter().flatten().flatten().map(|entry| entry.path());
+    for path in below.filter(|path| path.is_dir()) {
+        clear(&path);
+    }
+    let pids = fs::read_to_string(cgroup.join("cgroup.procs")).unwrap_or_default();
+    for pid in pids.lines().filter_map(|pid| pid.parse().ok()) {
+        let _ = kill(Pid::from_raw(pid), Signal::SIGKILL); // It died by itself.
+    }
+    fs::remove_dir(cgroup).is_ok() || !cgroup.exists()
 }
