@@ -57,3 +57,20 @@ impl Interrupt {
         &self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_that_are_started_can_be_ended() {
+        let _interrupt = Interrupt::on_signals();
+        let told = std::process::Command::new("cat").arg("/proc/self/status").output().unwrap();
+        let told = String::from_utf8(told.stdout).unwrap();
+        let mask = told.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap().trim();
+        let blocked = u64::from_str_radix(mask, 16).unwrap();
+        for signal in [SIGHUP, SIGINT, SIGTERM] {
+            assert_eq!(blocked >> (signal - 1) & 1, 0, "{told}");
+        }
+    }
+}

@@ -288,6 +288,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn untils_second_is_told_to_its_end() {
+        let board = Board::default();
+        let in_the_third = Timestamp::from_unix(3, 900_000_000).unwrap();
+        board.tell(Event { time: in_the_third, ..event(3) });
+        board.tell(event(4));
+        let at = |seconds| Timestamp::from_unix(seconds, 0);
+        let mut stream = board.listen(Events { since: at(2), until: at(3) }, |_| true);
+        assert_eq!(stream.next().await.unwrap().id, "3");
+        assert!(stream.next().await.is_none());
+    }
+
+    #[tokio::test]
     async fn the_last_that_were_told_are_remembered() {
         let board = Board::default();
         for number in 0..200 {

@@ -5,7 +5,8 @@ mod support;
 
 use drydock_core::{Id, NameGrammar};
 use drydock_engine::{
-    CreateRules, Engine, Error, Lookup, Remove, Rename, Signal, Start, Started, State, Stop, Stopped, Target,
+    CreateRules, Engine, Error, Lookup, Remove, Rename, Signal, Start, StartFailure, Started, State, Stop, Stopped,
+    Target,
 };
 use stage::{create_running, entries};
 use std::time::Duration;
@@ -173,3 +174,42 @@ async fn a_hundred_clients_at_one_container_are_all_answered() {
     engine.shutdown().await;
     assert_eq!(entries(dir.path().join("containers")), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_for_a_network_that_waits_for_him() {
+    let _cgroup = ParentCgroup;
+    let dir = tempfile::tempdir().unwrap();
+    let Some((engine, image)) = engine(dir.path()).await else { return };
+    let sharing = |name: &str, other: &str| {
+        let mut create = create_running(&image, name);
+        create.host_config.network_mode = format!("container:{other}");
+        create
+    };
+    let mut ids = Vec::new();
+    for (name, other) in [("alone", "alone"), ("one", "other"), ("other", "one")] {
+        ids.push(engine.create(sharing(name, other)).await.unwrap().id);
+    }
+    let [alone, one, other] = ids[..] else { panic!("three were made") };
+    let answers = at_once(16, |nth| {
+        let engine = engine.clone();
+        async move { engine.start(start([alone, one, other][nth % 3])).await }
+    });
+    let answers = tokio::time::timeout(PATIENCE, answers).await.expect("each start is answered");
+    for answer in answers {
+        let failure = answer.expect_err("there is no network to share");
+        assert!(
+            matches!(
+                failure,
+                Error::Start(StartFailure::NetworkOfItsOwn(_) | StartFailure::NetworkTargetNotRunning(_))
+            ),
+            "{failure:?}"
+        );
+    }
+    for id in ids {
+        tokio::time::timeout(PATIENCE, engine.remove(remove(id, true))).await.expect("a removal is answered").unwrap();
+    }
+    engine.shutdown().await;
+}
+
+/// What is not answered by then is not going to be.
+const PATIENCE: Duration = Duration::from_secs(60);

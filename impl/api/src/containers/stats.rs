@@ -13,7 +13,7 @@ use crate::{
 
 pub(crate) async fn handle(call: Call) -> Answered {
     let once = call.answers("one-shown") && call.query.get("stream").is_some() && !call.query.flag("stream");
-    let samples = call
+    let mut samples = call
         .api
         .0
         .engine
@@ -24,7 +24,6 @@ pub(crate) async fn handle(call: Call) -> Answered {
     let (version, endpoint) = (call.version, call.endpoint);
     if once {
         // Whole, not a stream of one: it has a length then.
-        let mut samples = samples;
         let Some(sample) = samples.next().await else { return Ok(Reply::body(outcome, Body::empty())) };
         return Ok(Reply::body(outcome, Body::whole(reply::message(version, endpoint, outcome, view(&sample)))));
     }

@@ -1,4 +1,4 @@
-//! `POST /commit`.
+//! `POST /commit`. Changes in a Dockerfile's words need the build, which this daemon does not have yet.
 
 use drydock_engine::Commit;
 use drydock_spec::model::BrokenBody;
@@ -24,6 +24,9 @@ pub(crate) async fn handle(mut call: Call) -> Answered {
         Err(_) if ignores_broken || bytes.is_empty() => serde_json::Map::new(),
         Err(refusal) => return Err(refusal),
     };
+    if call.answers("change-refused") && !call.query.text("changes").is_empty() {
+        return Ok(Reply::unimplemented());
+    }
     let config = if body.is_empty() { None } else { Some(create::config(&call, body)?) };
     let text = |name: &str| call.query.text(name).to_owned();
     let commit = Commit {
