@@ -141,8 +141,11 @@ async fn what_is_no_request_is_told_so_and_the_connection_ends() {
         assert_eq!(told(sent.as_bytes()).await, "HTTP/1.1 400 Bad Request\r\n\r\n", "{sent:?}");
     }
     let mut large = b"GET / HTTP/1.1\r\nX: ".to_vec();
-    large.resize(1_100_000, b'x');
-    assert_eq!(told(&large).await, "HTTP/1.1 413 Request Entity Too Large\r\n\r\n");
+    large.resize(wire::HEAD_LIMIT + 1, b'x');
+    for end in ["", "\r\n\r\n"] {
+        large.extend_from_slice(end.as_bytes());
+        assert_eq!(told(&large).await, "HTTP/1.1 413 Request Entity Too Large\r\n\r\n", "{end:?}");
+    }
     assert_eq!(told(b"").await, "");
 }
 

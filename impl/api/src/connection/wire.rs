@@ -21,7 +21,7 @@ use super::{
 };
 
 /// Bytes of a head that are read before it is refused, as Go's server had it.
-const HEAD_LIMIT: usize = (1 << 20) + 4096;
+pub(super) const HEAD_LIMIT: usize = (1 << 20) + 4096;
 
 /// Bytes asked of the socket for a head and for a body.
 const HEAD_READ: usize = 4096;
@@ -115,6 +115,8 @@ impl Wire {
         let mut state = self.lock();
         loop {
             match head::end(&state.read, *searched) {
+                // However much came at once: the answer is not to depend on that.
+                Ok(end) if end > HEAD_LIMIT => return Poll::Ready(Err(Unread::TooLarge)),
                 Ok(end) => {
                     let bytes = state.read.split_to(end);
                     let head = Box::new(Head::parse(&bytes)?);
