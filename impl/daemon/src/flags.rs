@@ -29,11 +29,11 @@ pub(crate) struct Flags {
     pub(crate) group: String,
 
     /// The data root.
-    #[arg(short = 'g', long, value_name = "FOLDER", default_value = "/var/lib/drydock")]
+    #[arg(short = 'g', long, value_name = "FOLDER", default_value = "/var/lib/drydock", value_parser = place)]
     pub(crate) graph: PathBuf,
 
     /// For what does not outlive a boot: sockets of shims, network namespaces.
-    #[arg(long, value_name = "FOLDER", default_value = "/var/run/drydock")]
+    #[arg(long, value_name = "FOLDER", default_value = "/var/run/drydock", value_parser = place)]
     pub(crate) exec_root: PathBuf,
 
     /// The storage driver: overlay or vfs; by default overlay where it works.
@@ -49,7 +49,7 @@ pub(crate) struct Flags {
     pub(crate) pidfile: PathBuf,
 
     /// The program that is a container's parent; by default `drydock-shim` beside this program.
-    #[arg(long, value_name = "PROGRAM")]
+    #[arg(long, value_name = "PROGRAM", value_parser = place)]
     shim: Option<PathBuf>,
 
     /// Log more.
@@ -239,6 +239,11 @@ impl Flags {
     }
 }
 
+/// A place as it is for every program, whichever folder that one works in.
+fn place(text: &str) -> std::io::Result<PathBuf> {
+    std::path::absolute(text)
+}
+
 fn driver(text: &str) -> Result<DriverKind, String> {
     DriverKind::ALL
         .into_iter()
@@ -310,6 +315,14 @@ mod tests {
     #[test]
     fn the_flags_are_consistent() {
         Flags::command().debug_assert();
+    }
+
+    #[test]
+    fn places_are_whole_whoever_works_where() {
+        let flags = Flags::try_parse_from(["drydockd", "-g", "data", "--exec-root=run", "--shim", "./shim"]).unwrap();
+        for place in [&flags.graph, &flags.exec_root, flags.shim.as_ref().unwrap()] {
+            assert!(place.is_absolute(), "{}", place.display());
+        }
     }
 
     #[test]
