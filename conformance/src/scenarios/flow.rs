@@ -88,6 +88,25 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         }),
     },
     Scenario {
+        // dockerode sends its options as JSON with every attach.
+        name: "a body that comes with an attach is none of the program's input",
+        clauses: &[],
+        from: "",
+        until: "",
+        check: Live(|stage| {
+            let body = json!({"Image": "busybox", "Cmd": ["cat"], "OpenStdin": true, "StdinOnce": true});
+            let container = stage.create("flow-body", body)?;
+            stage.start(&container)?;
+            let path = format!("/containers/{container}/attach?stream=1&stdin=1&stdout=1");
+            let mut client = stage.open(stage.request("POST", &path).json(&json!({"stream": true})), PATIENCE);
+            client.await_head();
+            client.write(b"typed\n");
+            client.half_close();
+            let said = output(stage, client)?;
+            holds(said == b"typed\n", || format!("the program read {:?}", String::from_utf8_lossy(&said)))
+        }),
+    },
+    Scenario {
         name: "the detach keys let a client of a terminal go and the program on",
         clauses: &[],
         from: "",

@@ -70,6 +70,9 @@ where
                 let request = Request { method, path, query, headers, body };
                 match handle(&wire, answer(request, Slot::new(wire.clone()))).await {
                     Came::Takeover(then) => {
+                        if !poll_fn(|cx| wire.poll_told_body(cx)).await {
+                            return leave(wire).await;
+                        }
                         let (socket, first) = wire.into_parts()?;
                         then(Hijacked { first, socket }).await;
                         return Ok(());

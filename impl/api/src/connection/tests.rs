@@ -206,4 +206,12 @@ async fn who_takes_a_connection_over_gets_what_came_with_the_head() {
     assert_eq!(told(b"POST /take HTTP/1.1\r\n\r\nand stdin").await, "taken: and stdin");
     let sent = "GET / HTTP/1.1\r\n\r\nPOST /take HTTP/1.1\r\n\r\nand stdin";
     assert_eq!(told(sent.as_bytes()).await, format!("{OK}taken: and stdin"));
+    // A body is none of the stream, wherever it ends.
+    let sent = "POST /take HTTP/1.1\r\nContent-Length: 6\r\n\r\n{body}and stdin";
+    assert_eq!(told(sent.as_bytes()).await, "taken: and stdin");
+    let mut client = connect();
+    client.write_all(b"POST /take HTTP/1.1\r\nContent-Length: 6\r\n\r\n{bo").await.unwrap();
+    client.write_all(b"dy}and stdin").await.unwrap();
+    client.shutdown().await.unwrap();
+    assert_eq!(rest(&mut client).await, "taken: and stdin");
 }

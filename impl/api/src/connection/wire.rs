@@ -182,6 +182,18 @@ impl Wire {
         Poll::Ready(false)
     }
 
+    /// Reads away a body whose length was told: it is none of the stream of who takes the connection over. Whether
+    /// all of it came.
+    pub(super) fn poll_told_body(&self, cx: &mut Context<'_>) -> Poll<bool> {
+        let mut state = self.lock();
+        while let Framing::Length(1..) = state.framing {
+            if let Some(Err(_)) = ready!(state.poll_body(cx)) {
+                return Poll::Ready(false);
+            }
+        }
+        Poll::Ready(true)
+    }
+
     /// Reads away what the client still sends: `false` at its end.
     pub(super) fn poll_discard(&self, cx: &mut Context<'_>) -> Poll<bool> {
         let mut state = self.lock();
