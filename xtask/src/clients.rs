@@ -394,19 +394,22 @@ fn patiently(command: &mut Command, home: &Path, interrupt: &Interrupt) -> Resul
     Ok(Outcome { status, told: read(&told)?, errors: read(&errors)? })
 }
 
-/// The first docker command in the path that speaks the version: newer ones refuse old versions, so each is asked.
+/// The docker command in the path that is nearest to the version in age, of those that still speak it.
 fn docker_command(socket: &Path, version: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|folder| folder.join("docker")).filter(|file| file.is_file()).find(|command| {
-        Command::new("timeout")
-            .arg(PROBE)
-            .arg(command)
-            .args(["ps", "-q"])
-            .env("DOCKER_HOST", format!("unix://{}", socket.display()))
-            .env("DOCKER_API_VERSION", version)
-            .output()
-            .is_ok_and(|told| told.status.success())
-    })
+    let found = env::split_paths(&path).map(|folder| folder.join("docker")).filter(|file| file.is_file());
+    let says = |command: &Path, words: &[&str]| {
+        let mut ask = Command::new("timeout");
+        ask.arg(PROBE).arg(command).args(words);
+        ask.env("DOCKER_HOST", format!("unix://{}", socket.display())).env("DOCKER_API_VERSION", version);
+        let told = ask.output().ok().filter(|told| told.status.success())?;
+        Some(String::from_utf8_lossy(&told.stdout).trim().to_owned())
+    };
+    let newest_spoken = |command: &PathBuf| {
+        says(command, &["version", "--format", "{{.Client.DefaultAPIVersion}}"])
+            .and_then(|told| told.split('.').map(|part| part.parse::<u32>().ok()).collect::<Option<Vec<_>>>())
+    };
+    found.filter(|command| says(command, &["ps", "-q"]).is_some()).min_by_key(newest_spoken)
 }
 
 fn last_line(text: &[u8]) -> String {
